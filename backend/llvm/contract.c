@@ -1,0 +1,160 @@
+/* contract: a whole reduction nest over products of two accesses, summed in partial sums of |chunk| terms that start at
+ * +0 and are added to the total in order. Emission follows what keeps LLVM's allocator free of spills: K loops are not
+ * unrolled; per step the vectors of B first, then one row's operand, used at once. */
+#include "backend/llvm/emitter.h"
+
+#include <string.h>
+
+enum { ACCUMULATORS_MAX = 256 };
+
+typedef struct Contraction {
+    Emitter *emitter;
+    const LoopStatement *statement;
+    int rows, vectors, lanes;
+    bool a_per_row, a_per_lane, b_per_row, b_per_lane;
+} Contraction;
+
+static void multiply_add(const Contraction *c, LLVMValueRef *sums) {
+    Emitter *emitter = c->emitter;
+    const LoopStatement *s = c->statement;
+    LLVMValueRef b[64];
+    /* One row: the broadcast first, so that B's vectors stay memory operands. */
+    LLVMValueRef shared_a = c->a_per_row || c->a_per_lane ? NULL : emit_load_vector(emitter, &s->a, 0, 0, c->lanes);
+    for (int v = 0; v < c->vectors && !c->b_per_row && c->rows > 1; v++)
+        b[v] = v && !c->b_per_lane ? b[0] : emit_load_vector(emitter, &s->b, 0, v, c->lanes);
+    for (int r = 0; r < c->rows; r++) {
+        LLVMValueRef a = shared_a;
+        if (c->a_per_row && !c->a_per_lane) a = emit_load_vector(emitter, &s->a, r, 0, c->lanes);
+        for (int v = 0; v < c->vectors; v++) {
+            if (c->a_per_lane) a = emit_load_vector(emitter, &s->a, r, v, c->lanes);
+            if (c->b_per_row || c->rows == 1) b[v] = emit_load_vector(emitter, &s->b, r, v, c->lanes);
+            LLVMValueRef *sum = &sums[r * c->vectors + v];
+            if (dtype_is_float(s->tile->dtype)) {
+                *sum = emit_fma(emitter, a, b[v], *sum);
+            } else {
+                LLVMValueRef product = LLVMBuildMul(emitter->builder, a, b[v], "");
+                *sum = LLVMBuildAdd(emitter->builder, *sum, product, "");
+            }
+        }
+    }
+}
+
+static int64_t trip_min(const Range *range) {
+    int64_t trip = range->high->min - range->low->max;
+    return trip < 0 ? 0 : trip;
+}
+
+static int64_t trip_max(const Range *range) { return range->high->max - range->low->min; }
+
+/* The nest from |level| inward; |low| and |high| replace the bounds of that level. */
+static void emit_nest(const Contraction *c, int level, LLVMValueRef low, LLVMValueRef high, int64_t trips_min,
+                      int64_t trips_max, LLVMValueRef *sums) {
+    Emitter *emitter = c->emitter;
+    const LoopStatement *s = c->statement;
+    CountedLoop loop = loop_begin(emitter, low, high, 1, trips_min, trips_max, sums, c->rows * c->vectors);
+    scope_enter_here(emitter);
+    bind_symbol(emitter, s->k[level].symbol, loop.index);
+    LLVMValueRef inner[ACCUMULATORS_MAX];
+    memcpy(inner, loop.carried, (size_t)(c->rows * c->vectors) * sizeof *inner);
+    if (level + 1 == s->depth) {
+        multiply_add(c, inner);
+    } else {
+        const Range *next = &s->k[level + 1];
+        LLVMValueRef next_low = emit_expr(emitter, next->low), next_high = emit_expr(emitter, next->high);
+        emit_nest(c, level + 1, next_low, next_high, trip_min(next), trip_max(next), inner);
+    }
+    scope_leave(emitter);
+    loop_end(emitter, &loop, inner);
+    memcpy(sums, inner, (size_t)(c->rows * c->vectors) * sizeof *sums);
+}
+
+/* Terms below one step of the outermost range; 0: not a constant. */
+static int64_t inner_product(const LoopStatement *s) {
+    int64_t product = 1;
+    for (int i = 1; i < s->depth; i++) {
+        if (trip_min(&s->k[i]) != trip_max(&s->k[i])) return 0;
+        product *= trip_max(&s->k[i]);
+    }
+    return product;
+}
+
+static LLVMValueRef add(const Contraction *c, LLVMValueRef a, LLVMValueRef b) {
+    return emit_binary(c->emitter, OP_ADD, c->statement->tile->dtype, a, b);
+}
+
+/* Partial sums kept apart from the total: in registers when both fit, else the total waits in memory. */
+static void emit_chunks(const Contraction *c, int64_t steps, LLVMValueRef *total) {
+    Emitter *emitter = c->emitter;
+    const LoopStatement *s = c->statement;
+    int count = c->rows * c->vectors;
+    LLVMTypeRef type = vector_type(emitter, s->tile->dtype, c->lanes);
+    bool in_registers = 2 * count + c->vectors + 2 <= emitter->target->register_count;
+    LLVMValueRef slots = NULL;
+    if (!in_registers) {
+        LLVMBasicBlockRef current = LLVMGetInsertBlock(emitter->builder);
+        LLVMBasicBlockRef entry = LLVMGetEntryBasicBlock(emitter->function);
+        LLVMPositionBuilderBefore(emitter->builder, LLVMGetFirstInstruction(entry));
+        slots = LLVMBuildArrayAlloca(emitter->builder, type, constant_i32(emitter, count), "");
+        LLVMSetAlignment(slots, 64);
+        LLVMPositionBuilderAtEnd(emitter->builder, current);
+        for (int i = 0; i < count; i++) {
+            LLVMValueRef at = constant_i64(emitter, i);
+            LLVMBuildStore(emitter->builder, total[i], LLVMBuildInBoundsGEP2(emitter->builder, type, slots, &at, 1, ""));
+        }
+    }
+    LLVMValueRef low = emit_expr(emitter, s->k[0].low), high = emit_expr(emitter, s->k[0].high);
+    int64_t chunks_max = (trip_max(&s->k[0]) + steps - 1) / steps, chunks_min = (trip_min(&s->k[0]) + steps - 1) / steps;
+    CountedLoop loop = loop_begin(emitter, low, high, steps, chunks_min, chunks_max, total, in_registers ? count : 0);
+    scope_enter_here(emitter);
+    LLVMValueRef end = LLVMBuildNSWAdd(emitter->builder, loop.index, constant_i64(emitter, steps), "");
+    bool even = trip_min(&s->k[0]) == trip_max(&s->k[0]) && trip_max(&s->k[0]) % steps == 0;
+    if (!even) {
+        LLVMValueRef beyond = LLVMBuildICmp(emitter->builder, LLVMIntSGT, end, high, "");
+        end = LLVMBuildSelect(emitter->builder, beyond, high, end, "");
+    }
+    LLVMValueRef partial[ACCUMULATORS_MAX], next[ACCUMULATORS_MAX];
+    for (int i = 0; i < count; i++) partial[i] = LLVMConstNull(type);
+    emit_nest(c, 0, loop.index, end, even ? steps : 1, steps, partial);
+    for (int i = 0; i < count; i++) {
+        if (in_registers) {
+            next[i] = add(c, loop.carried[i], partial[i]);
+            continue;
+        }
+        LLVMValueRef at = constant_i64(emitter, i);
+        LLVMValueRef slot = LLVMBuildInBoundsGEP2(emitter->builder, type, slots, &at, 1, "");
+        LLVMBuildStore(emitter->builder, add(c, LLVMBuildLoad2(emitter->builder, type, slot, ""), partial[i]), slot);
+    }
+    scope_leave(emitter);
+    loop_end(emitter, &loop, next);
+    for (int i = 0; i < count; i++) {
+        LLVMValueRef at = constant_i64(emitter, i);
+        total[i] = in_registers
+                       ? next[i]
+                       : LLVMBuildLoad2(emitter->builder, type,
+                                        LLVMBuildInBoundsGEP2(emitter->builder, type, slots, &at, 1, ""), "");
+    }
+}
+
+void emit_contract(Emitter *emitter, const LoopStatement *s) {
+    const Expr *a = access_offset(emitter->loops, &s->a), *b = access_offset(emitter->loops, &s->b);
+    const Symbol *row = emitter->loops->row, *lane = emitter->loops->lane;
+    Contraction c = {emitter, s, tile_rows(emitter, s->tile), s->tile->vectors, s->tile->lanes,
+                     expr_uses(a, row), expr_uses(a, lane), expr_uses(b, row), expr_uses(b, lane)};
+    int count = c.rows * c.vectors;
+    LLVMValueRef zero = LLVMConstNull(vector_type(emitter, s->tile->dtype, c.lanes));
+    LLVMValueRef total[ACCUMULATORS_MAX], *initial = s->operand_count && s->operands[0]
+                                                         ? tile_values(emitter, s->operands[0])
+                                                         : NULL;
+    int64_t inner = inner_product(s), steps = s->chunk && inner ? s->chunk / inner : 0;
+    if (steps && trip_max(&s->k[0]) > steps) {
+        for (int i = 0; i < count; i++) total[i] = initial ? initial[i] : zero;
+        emit_chunks(&c, steps, total);
+    } else {
+        for (int i = 0; i < count; i++) total[i] = zero;
+        LLVMValueRef low = emit_expr(emitter, s->k[0].low), high = emit_expr(emitter, s->k[0].high);
+        emit_nest(&c, 0, low, high, trip_min(&s->k[0]), trip_max(&s->k[0]), total);
+        for (int i = 0; i < count && initial; i++) total[i] = add(&c, initial[i], total[i]);
+    }
+    LLVMValueRef *results = tile_define(emitter, s->tile);
+    memcpy(results, total, (size_t)count * sizeof *results);
+}

@@ -1,0 +1,317 @@
+/* Tiles as LLVM values, and what moves them: load, store, reduce, position. A tile of R x NV x VL is R * NV vectors of
+ * VL lanes, row by row; one lane is a scalar. */
+#include "backend/llvm/emitter.h"
+
+#include <assert.h>
+#include <string.h>
+
+int tile_rows(const Emitter *emitter, const Tile *tile) { return tile->rows == ROWS_SYMBOLIC ? emitter->rows : tile->rows; }
+
+LLVMValueRef *tile_values(Emitter *emitter, const Tile *tile) {
+    assert(emitter->tiles[tile->id]);
+    return emitter->tiles[tile->id];
+}
+
+LLVMValueRef *tile_define(Emitter *emitter, const Tile *tile) {
+    return emitter->tiles[tile->id] =
+               NEW_ARRAY(emitter->arena, LLVMValueRef, tile_rows(emitter, tile) * tile->vectors);
+}
+
+LLVMTypeRef element_type(Emitter *emitter, DType dtype) {
+    switch (dtype) {
+    case DTYPE_F32: return emitter->f32;
+    case DTYPE_F64: return emitter->f64;
+    case DTYPE_F16:
+    case DTYPE_BF16:
+    case DTYPE_I16: return emitter->i16;
+    case DTYPE_I8:
+    case DTYPE_U8: return emitter->i8;
+    case DTYPE_I64: return emitter->i64;
+    case DTYPE_BOOL: return emitter->i1;
+    default: return emitter->i32;
+    }
+}
+
+LLVMTypeRef vector_type(Emitter *emitter, DType dtype, int lanes) {
+    LLVMTypeRef element = element_type(emitter, dtype);
+    return lanes == 1 ? element : LLVMVectorType(element, (unsigned)lanes);
+}
+
+/* Bool is a byte in memory. */
+static LLVMTypeRef memory_type(Emitter *emitter, DType dtype, int lanes) {
+    return vector_type(emitter, dtype == DTYPE_BOOL ? DTYPE_U8 : dtype, lanes);
+}
+
+static LLVMValueRef from_memory(Emitter *emitter, DType dtype, LLVMValueRef value) {
+    if (dtype != DTYPE_BOOL) return value;
+    return LLVMBuildICmp(emitter->builder, LLVMIntNE, value, LLVMConstNull(LLVMTypeOf(value)), "");
+}
+
+static LLVMValueRef to_memory(Emitter *emitter, DType dtype, int lanes, LLVMValueRef value) {
+    return dtype != DTYPE_BOOL ? value
+                               : LLVMBuildZExt(emitter->builder, value, memory_type(emitter, dtype, lanes), "");
+}
+
+LLVMValueRef splat(Emitter *emitter, LLVMValueRef scalar, int lanes) {
+    if (lanes == 1) return scalar;
+    LLVMTypeRef type = LLVMVectorType(LLVMTypeOf(scalar), (unsigned)lanes);
+    LLVMValueRef first = LLVMBuildInsertElement(emitter->builder, LLVMGetPoison(type), scalar,
+                                                constant_i32(emitter, 0), "");
+    LLVMValueRef zeros = LLVMConstNull(LLVMVectorType(emitter->i32, (unsigned)lanes));
+    return LLVMBuildShuffleVector(emitter->builder, first, LLVMGetPoison(type), zeros, "");
+}
+
+LLVMValueRef lane_mask(Emitter *emitter, int vector, int lanes) {
+    if (!emitter->masked) return NULL;
+    LLVMValueRef positions[LANES_MAX];
+    for (int i = 0; i < lanes; i++) positions[i] = constant_i64(emitter, vector * lanes + i);
+    LLVMValueRef numbers = lanes == 1 ? positions[0] : LLVMConstVector(positions, (unsigned)lanes);
+    return LLVMBuildICmp(emitter->builder, LLVMIntSLT, numbers, splat(emitter, emitter->remaining, lanes), "");
+}
+
+LLVMValueRef call_intrinsic(Emitter *emitter, const char *name, LLVMTypeRef *overloads, int overload_count,
+                            LLVMValueRef *arguments, int argument_count) {
+    unsigned id = LLVMLookupIntrinsicID(name, strlen(name));
+    LLVMValueRef callee = LLVMGetIntrinsicDeclaration(emitter->module, id, overloads, (size_t)overload_count);
+    LLVMTypeRef type = LLVMIntrinsicGetType(emitter->context, id, overloads, (size_t)overload_count);
+    return LLVMBuildCall2(emitter->builder, type, callee, arguments, (unsigned)argument_count, "");
+}
+
+LLVMValueRef emit_fma(Emitter *emitter, LLVMValueRef a, LLVMValueRef b, LLVMValueRef c) {
+    if (!emitter->target->has_fma)
+        return LLVMBuildFAdd(emitter->builder, LLVMBuildFMul(emitter->builder, a, b, ""), c, "");
+    LLVMTypeRef type = LLVMTypeOf(a);
+    LLVMValueRef arguments[3] = {a, b, c};
+    return call_intrinsic(emitter, "llvm.fma", &type, 1, arguments, 3);
+}
+
+/* ---- Addresses of a vector ---- */
+
+typedef enum LanePattern { LANES_SAME, LANES_CONTIGUOUS, LANES_SCATTERED } LanePattern;
+
+typedef struct VectorPlace {
+    const Expr *offset; /* of lane 0 */
+    const Expr *lanes;  /* of any lane, with |lane| */
+    const Symbol *lane;
+    LanePattern pattern;
+} VectorPlace;
+
+static VectorPlace vector_place(Emitter *emitter, const Access *access, int row, int vector, int lanes) {
+    ExprTable *exprs = emitter->loops->graph->exprs;
+    const Expr *offset = access_offset(emitter->loops, access);
+    offset = expr_substitute(exprs, offset, emitter->loops->row, expr_constant(exprs, row));
+    VectorPlace place = {offset, offset, NULL, LANES_SAME};
+    if (!expr_uses(offset, emitter->loops->lane)) return place;
+    place.pattern = LANES_CONTIGUOUS;
+    place.lane = symbol_create(emitter->arena, "lane", 0, lanes - 1);
+    place.lanes = expr_substitute(exprs, offset, emitter->loops->lane,
+                                  expr_add_constant(exprs, expr_symbol(exprs, place.lane), (int64_t)vector * lanes));
+    place.offset = expr_substitute(exprs, place.lanes, place.lane, expr_constant(exprs, 0));
+    const Expr *stride = expr_coefficient(exprs, place.lanes, place.lane);
+    if (lanes == 1) place.pattern = LANES_CONTIGUOUS;
+    else if (!stride || !expr_equals(stride, 1)) place.pattern = LANES_SCATTERED;
+    if (stride && expr_equals(stride, 0) && lanes > 1) place.pattern = LANES_SAME;
+    return place;
+}
+
+static LLVMValueRef lane_address(Emitter *emitter, const Access *access, const VectorPlace *place, int lane) {
+    ExprTable *exprs = emitter->loops->graph->exprs;
+    return emit_address(emitter, access->buffer,
+                        expr_substitute(exprs, place->lanes, place->lane, expr_constant(exprs, lane)));
+}
+
+static void set_alignment(Emitter *emitter, LLVMValueRef access, DType dtype) {
+    (void)emitter;
+    LLVMSetAlignment(access, (unsigned)dtype_bytes(dtype));
+}
+
+static LLVMValueRef load_element(Emitter *emitter, DType dtype, LLVMValueRef address) {
+    LLVMValueRef load = LLVMBuildLoad2(emitter->builder, memory_type(emitter, dtype, 1), address, "");
+    set_alignment(emitter, load, dtype);
+    return load;
+}
+
+static LLVMValueRef masked_load(Emitter *emitter, DType dtype, int lanes, LLVMValueRef address, LLVMValueRef mask) {
+    LLVMTypeRef type = memory_type(emitter, dtype, lanes);
+    LLVMTypeRef overloads[2] = {type, emitter->pointer};
+    LLVMValueRef arguments[4] = {address, constant_i32(emitter, (int64_t)dtype_bytes(dtype)), mask, LLVMConstNull(type)};
+    return call_intrinsic(emitter, "llvm.masked.load", overloads, 2, arguments, 4);
+}
+
+/* Runs |then| only where the scalar condition holds: a new block, left open, and the one after it. */
+static LLVMBasicBlockRef branch_around(Emitter *emitter, LLVMValueRef condition) {
+    LLVMBasicBlockRef inside = new_block(emitter, ""), after = new_block(emitter, "");
+    LLVMBuildCondBr(emitter->builder, condition, inside, after);
+    LLVMPositionBuilderAtEnd(emitter->builder, inside);
+    return after;
+}
+
+static LLVMValueRef guarded_element(Emitter *emitter, DType dtype, LLVMValueRef address, LLVMValueRef condition) {
+    LLVMBasicBlockRef before = LLVMGetInsertBlock(emitter->builder);
+    LLVMBasicBlockRef after = branch_around(emitter, condition);
+    LLVMValueRef loaded = load_element(emitter, dtype, address);
+    LLVMBasicBlockRef inside = LLVMGetInsertBlock(emitter->builder);
+    LLVMBuildBr(emitter->builder, after);
+    LLVMPositionBuilderAtEnd(emitter->builder, after);
+    LLVMValueRef phi = LLVMBuildPhi(emitter->builder, LLVMTypeOf(loaded), "");
+    LLVMValueRef incoming[2] = {loaded, LLVMConstNull(LLVMTypeOf(loaded))};
+    LLVMBasicBlockRef blocks[2] = {inside, before};
+    LLVMAddIncoming(phi, incoming, blocks, 2);
+    return phi;
+}
+
+static LLVMValueRef mask_lane(Emitter *emitter, LLVMValueRef mask, int lane) {
+    return LLVMBuildExtractElement(emitter->builder, mask, constant_i32(emitter, lane), "");
+}
+
+static LLVMValueRef gather(Emitter *emitter, const Access *access, const VectorPlace *place, int lanes,
+                           LLVMValueRef mask) {
+    DType dtype = access->buffer->dtype;
+    LLVMValueRef vector = LLVMConstNull(memory_type(emitter, dtype, lanes));
+    for (int i = 0; i < lanes; i++) {
+        LLVMValueRef address = lane_address(emitter, access, place, i);
+        LLVMValueRef element = mask ? guarded_element(emitter, dtype, address, mask_lane(emitter, mask, i))
+                                    : load_element(emitter, dtype, address);
+        vector = LLVMBuildInsertElement(emitter->builder, vector, element, constant_i32(emitter, i), "");
+    }
+    return vector;
+}
+
+LLVMValueRef emit_load_vector(Emitter *emitter, const Access *access, int row, int vector, int lanes) {
+    DType dtype = access->buffer->dtype;
+    VectorPlace place = vector_place(emitter, access, row, vector, lanes);
+    if (place.pattern == LANES_SAME) {
+        LLVMValueRef scalar = load_element(emitter, dtype, emit_address(emitter, access->buffer, place.offset));
+        return splat(emitter, from_memory(emitter, dtype, scalar), lanes);
+    }
+    LLVMValueRef mask = lane_mask(emitter, vector, lanes), loaded;
+    if (place.pattern == LANES_SCATTERED) {
+        loaded = gather(emitter, access, &place, lanes, mask);
+    } else {
+        LLVMValueRef address = emit_address(emitter, access->buffer, place.offset);
+        if (mask && lanes == 1) loaded = guarded_element(emitter, dtype, address, mask);
+        else if (mask) loaded = masked_load(emitter, dtype, lanes, address, mask);
+        else {
+            loaded = LLVMBuildLoad2(emitter->builder, memory_type(emitter, dtype, lanes), address, "");
+            set_alignment(emitter, loaded, dtype);
+        }
+    }
+    return from_memory(emitter, dtype, loaded);
+}
+
+void emit_load(Emitter *emitter, const LoopStatement *statement) {
+    const Tile *tile = statement->tile;
+    LLVMValueRef *values = tile_define(emitter, tile);
+    bool per_row = expr_uses(access_offset(emitter->loops, &statement->access), emitter->loops->row);
+    for (int r = 0; r < tile_rows(emitter, tile); r++)
+        for (int v = 0; v < tile->vectors; v++)
+            values[r * tile->vectors + v] =
+                r && !per_row ? values[v] : emit_load_vector(emitter, &statement->access, r, v, tile->lanes);
+}
+
+static void store_element(Emitter *emitter, DType dtype, LLVMValueRef value, LLVMValueRef address) {
+    set_alignment(emitter, LLVMBuildStore(emitter->builder, value, address), dtype);
+}
+
+static void guarded_store(Emitter *emitter, DType dtype, LLVMValueRef value, LLVMValueRef address,
+                          LLVMValueRef condition) {
+    LLVMBasicBlockRef after = branch_around(emitter, condition);
+    store_element(emitter, dtype, value, address);
+    LLVMBuildBr(emitter->builder, after);
+    LLVMPositionBuilderAtEnd(emitter->builder, after);
+}
+
+static void scatter(Emitter *emitter, const Access *access, const VectorPlace *place, int lanes, LLVMValueRef mask,
+                    LLVMValueRef value) {
+    DType dtype = access->buffer->dtype;
+    for (int i = 0; i < lanes; i++) {
+        LLVMValueRef element = LLVMBuildExtractElement(emitter->builder, value, constant_i32(emitter, i), "");
+        LLVMValueRef address = lane_address(emitter, access, place, i);
+        if (mask) guarded_store(emitter, dtype, element, address, mask_lane(emitter, mask, i));
+        else store_element(emitter, dtype, element, address);
+    }
+}
+
+static void store_vector(Emitter *emitter, const Access *access, int row, int vector, int lanes, LLVMValueRef value) {
+    DType dtype = access->buffer->dtype;
+    VectorPlace place = vector_place(emitter, access, row, vector, lanes);
+    LLVMValueRef mask = lane_mask(emitter, vector, lanes);
+    value = to_memory(emitter, dtype, lanes, value);
+    if (place.pattern == LANES_SCATTERED) {
+        scatter(emitter, access, &place, lanes, mask, value);
+        return;
+    }
+    LLVMValueRef address = emit_address(emitter, access->buffer, place.offset);
+    assert(place.pattern == LANES_CONTIGUOUS || lanes == 1);
+    if (place.pattern == LANES_SAME || !mask) {
+        store_element(emitter, dtype, value, address);
+    } else if (lanes == 1) {
+        guarded_store(emitter, dtype, value, address, mask);
+    } else {
+        LLVMTypeRef overloads[2] = {LLVMTypeOf(value), emitter->pointer};
+        LLVMValueRef arguments[4] = {value, address, constant_i32(emitter, (int64_t)dtype_bytes(dtype)), mask};
+        call_intrinsic(emitter, "llvm.masked.store", overloads, 2, arguments, 4);
+    }
+}
+
+void emit_store(Emitter *emitter, const LoopStatement *statement) {
+    const Tile *tile = statement->tile;
+    LLVMValueRef *values = tile_values(emitter, tile);
+    for (int r = 0; r < tile_rows(emitter, tile); r++)
+        for (int v = 0; v < tile->vectors; v++)
+            store_vector(emitter, &statement->access, r, v, tile->lanes, values[r * tile->vectors + v]);
+}
+
+/* ---- Reductions and positions ---- */
+
+static LLVMValueRef upper_half(Emitter *emitter, LLVMValueRef vector, int lanes) {
+    LLVMValueRef picks[LANES_MAX];
+    for (int i = 0; i < lanes / 2; i++) picks[i] = constant_i32(emitter, lanes / 2 + i);
+    return LLVMBuildShuffleVector(emitter->builder, vector, LLVMGetPoison(LLVMTypeOf(vector)),
+                                  LLVMConstVector(picks, (unsigned)lanes / 2), "");
+}
+
+static LLVMValueRef lower_half(Emitter *emitter, LLVMValueRef vector, int lanes) {
+    LLVMValueRef picks[LANES_MAX];
+    for (int i = 0; i < lanes / 2; i++) picks[i] = constant_i32(emitter, i);
+    return LLVMBuildShuffleVector(emitter->builder, vector, LLVMGetPoison(LLVMTypeOf(vector)),
+                                  LLVMConstVector(picks, (unsigned)lanes / 2), "");
+}
+
+/* Vectors first to last, then lanes by halves. */
+void emit_reduce(Emitter *emitter, const LoopStatement *statement) {
+    const Tile *operand = statement->operands[0];
+    LLVMValueRef *values = tile_values(emitter, operand), *results = tile_define(emitter, statement->tile);
+    for (int r = 0; r < tile_rows(emitter, operand); r++) {
+        LLVMValueRef total = values[r * operand->vectors];
+        for (int v = 1; v < operand->vectors; v++)
+            total = emit_binary(emitter, statement->reduce, operand->dtype, total, values[r * operand->vectors + v]);
+        for (int lanes = operand->lanes; lanes > 1; lanes /= 2) {
+            LLVMValueRef low = lower_half(emitter, total, lanes), high = upper_half(emitter, total, lanes);
+            total = emit_binary(emitter, statement->reduce, operand->dtype, low, high);
+        }
+        if (operand->lanes > 1)
+            total = LLVMBuildExtractElement(emitter->builder, total, constant_i32(emitter, 0), "");
+        results[r] = total;
+    }
+}
+
+void emit_position(Emitter *emitter, const LoopStatement *statement) {
+    const Tile *tile = statement->tile;
+    ExprTable *exprs = emitter->loops->graph->exprs;
+    LLVMValueRef *values = tile_define(emitter, tile);
+    LLVMTypeRef element = element_type(emitter, tile->dtype);
+    for (int r = 0; r < tile_rows(emitter, tile); r++)
+        for (int v = 0; v < tile->vectors; v++) {
+            const Expr *row = expr_substitute(exprs, statement->position, emitter->loops->row, expr_constant(exprs, r));
+            LLVMValueRef vector = tile->lanes > 1 ? LLVMGetUndef(vector_type(emitter, tile->dtype, tile->lanes)) : NULL;
+            for (int i = 0; i < tile->lanes; i++) {
+                const Expr *at = expr_substitute(exprs, row, emitter->loops->lane,
+                                                 expr_constant(exprs, (int64_t)v * tile->lanes + i));
+                LLVMValueRef number = LLVMBuildIntCast2(emitter->builder, emit_expr(emitter, at), element, true, "");
+                vector = vector ? LLVMBuildInsertElement(emitter->builder, vector, number, constant_i32(emitter, i), "")
+                                : number;
+            }
+            values[r * tile->vectors + v] = vector;
+        }
+}

@@ -1,0 +1,68 @@
+/* The command line of the measuring program. */
+#include "bench/bench.h"
+
+#include <getopt.h>
+#include <stdlib.h>
+#include <string.h>
+
+static Extents extents_parse(const char *text) {
+    Extents extents = {0};
+    while (extents.rank < RANK_MAX) {
+        char *end;
+        extents.values[extents.rank++] = strtoll(text, &end, 10);
+        if (end == text || extents.values[extents.rank - 1] <= 0) break;
+        if (*end == '\0') return extents;
+        text = end + 1;
+    }
+    fail("bad extents: %s", text);
+}
+
+/* NAME:2x3x4, or NAME:2x3x4:2x12 where the peer's extents differ. */
+static void tensor_add(TensorList *list, char *text) {
+    if (list->count == TENSORS_MAX) fail("more than %d tensors", TENSORS_MAX);
+    Tensor *tensor = &list->items[list->count++];
+    tensor->name = strtok(text, ":");
+    const char *extents = strtok(NULL, ":"), *peer_extents = strtok(NULL, ":");
+    if (extents == NULL) fail("a tensor is NAME:EXTENTS, not %s", text);
+    tensor->extents = extents_parse(extents);
+    tensor->peer_extents = extents_parse(peer_extents != NULL ? peer_extents : extents);
+    tensor->count = 1;
+    for (int32_t i = 0; i < tensor->extents.rank; i++) tensor->count *= (size_t)tensor->extents.values[i];
+}
+
+Options options_parse(int argc, char **argv) {
+    static const struct option table[] = {
+        {"library", required_argument, NULL, 'l'},    {"info", required_argument, NULL, 'n'},
+        {"onnx", required_argument, NULL, 'm'},       {"onnxruntime", required_argument, NULL, 'r'},
+        {"input", required_argument, NULL, 'i'},      {"output", required_argument, NULL, 'o'},
+        {"dim", required_argument, NULL, 'd'},        {"threads", required_argument, NULL, 't'},
+        {"peak-width", required_argument, NULL, 'w'}, {"flops", required_argument, NULL, 'f'},
+        {"seconds", required_argument, NULL, 's'},    {NULL, 0, NULL, 0},
+    };
+    Options options = {.threads = 1, .width = 512, .seconds = 1};
+    Network *network = &options.network;
+    for (int key; (key = getopt_long(argc, argv, "", table, NULL)) != -1;) {
+        switch (key) {
+        case 'l': network->library = optarg; break;
+        case 'n': network->info_name = optarg; break;
+        case 'm': network->onnx = optarg; break;
+        case 'r': network->onnxruntime = optarg; break;
+        case 'i': tensor_add(&network->inputs, optarg); break;
+        case 'o': tensor_add(&network->outputs, optarg); break;
+        case 'd':
+            if (network->dim_count == DIMS_MAX) fail("more than %d dims", DIMS_MAX);
+            network->dims[network->dim_count++] = atoll(optarg);
+            break;
+        case 't': options.threads = atoi(optarg); break;
+        case 'w': options.width = atoi(optarg); break;
+        case 'f': options.flops = atof(optarg); break;
+        case 's': options.seconds = atof(optarg); break;
+        default: fail("wrong usage");
+        }
+    }
+    if ((network->library == NULL) != (network->info_name == NULL)) fail("--library and --info go together");
+    if ((network->onnx == NULL) != (network->onnxruntime == NULL))
+        fail("--onnx and --onnxruntime go together");
+    if (network->library == NULL && network->onnx == NULL) fail("nothing to measure");
+    return options;
+}

@@ -1,0 +1,120 @@
+#include "frontend/lang/build.h"
+#include "frontend/lang/builder_internal.h"
+
+#include <string.h>
+
+/* ---- Settings that name nothing ---- */
+
+static void check_defines(Builder *b) {
+    for (int i = 0; i < b->options->define_count; i++)
+        if (!b->define_used[i])
+            diagnose_error(b->diagnostics, E0225, (Span){0}, "-D %s: there is no constant or model argument of that name",
+                           b->options->defines[i].name);
+}
+
+static void check_dims(Builder *b) {
+    for (int i = 0; i < b->options->dim_count; i++) {
+        const char *name = b->options->dims[i].name;
+        const Slot *slot = scope_find_here(b->main->scope, name);
+        if (!slot || slot->kind != SLOT_DIM)
+            diagnose_error(b->diagnostics, E0225, (Span){0}, "--dim %s: the file declares no such dim", name);
+    }
+}
+
+static void check_weights(Builder *b) {
+    for (int i = 0; i < b->options->weights_count; i++) {
+        const char *name = b->options->weights[i].name;
+        bool found = !name;
+        for (int j = 0; j < b->main->weights.count && !found; j++) {
+            const char *known = b->main->weights.items[j]->name;
+            found = known && strcmp(known, name) == 0;
+        }
+        if (!found) diagnose_error(b->diagnostics, E0225, (Span){0}, "--weights %s: the file declares no such weights", name);
+    }
+}
+
+static bool has_entry(const Item *items, const char *wanted) {
+    for (const Item *item = items; item; item = item->next)
+        for (const Member *member = item->kind == ITEM_MODEL ? item->members : NULL; member; member = member->next) {
+            if (member->kind != MEMBER_FUNCTION || member->function->kind != FUNCTION_ENTRY) continue;
+            const char *name = member->function->name.text, *dot = strchr(wanted, '.');
+            bool same_model = dot && strlen(item->name.text) == (size_t)(dot - wanted) &&
+                              strncmp(item->name.text, wanted, (size_t)(dot - wanted)) == 0;
+            if (!strcmp(name, wanted) || (same_model && !strcmp(name, dot + 1))) return true;
+        }
+    return false;
+}
+
+static void check_entries(Builder *b) {
+    for (int i = 0; i < b->options->entry_count; i++)
+        if (!has_entry(b->main->file->items, b->options->entries[i]))
+            diagnose_error(b->diagnostics, E0225, (Span){0}, "--entry %s: no model has such an entry", b->options->entries[i]);
+}
+
+/* ---- Models ---- */
+
+/* Bounds are checked even of dims that nothing uses. */
+static void prepare_dims(Builder *b) {
+    for (int i = 0; i < b->main->scope->slots.count; i++) {
+        const Slot *slot = b->main->scope->slots.items[i];
+        if (slot->kind == SLOT_DIM) dim_prepare(b, slot->dim);
+    }
+}
+
+static void build_models(Builder *b) {
+    int count = 0;
+    for (const Item *item = b->main->file->items; item && !b->stopped; item = item->next) {
+        if (item->kind != ITEM_MODEL) continue;
+        count++;
+        Instance *model = model_create(b, b->main, item);
+        if (!model) continue;
+        vector_push(b->arena, &b->models, model);
+        entries_build(b, model);
+    }
+    if (!count) {
+        Span start = {b->main->file->source, 0, 0};
+        build_error(b, E0222, start, "the file has no model");
+    }
+}
+
+static void list_files(Builder *b) {
+    for (int i = 0; i < b->units.count; i++)
+        for (int j = 0; j < b->units.items[i]->weights.count; j++)
+            if (b->units.items[i]->weights.items[j]->file)
+                vector_push(b->arena, &b->result->files, b->units.items[i]->weights.items[j]->path);
+}
+
+static void build_file(Builder *b, const char *path) {
+    int errors = diagnostics_error_count(b->diagnostics);
+    if (!unit_load(b, path, (Span){0})) return;
+    /* What the parser left out would only give errors that mislead. */
+    if (diagnostics_error_count(b->diagnostics) > errors) return;
+    prepare_dims(b);
+    build_models(b);
+    report_missing(b);
+    check_defines(b);
+    check_dims(b);
+    check_weights(b);
+    check_entries(b);
+    entries_check_names(b);
+    list_files(b);
+    dims_sort(b->module->dims.items, b->module->dims.count);
+    if (diagnostics_error_count(b->diagnostics) > errors) return;
+    report_unused(b);
+    b->result->module = b->module;
+}
+
+BuildResult *build_model(Arena *arena, Diagnostics *diagnostics, const char *path, const BuildOptions *options) {
+    static const BuildOptions no_options;
+    Builder *b = NEW(arena, Builder);
+    b->arena = arena;
+    b->diagnostics = diagnostics;
+    b->module = module_create(arena, diagnostics);
+    b->options = options ? options : &no_options;
+    b->result = NEW(arena, BuildResult);
+    b->library = scope_create(arena, SCOPE_FILE, NULL);
+    b->path = "";
+    b->define_used = NEW_ARRAY(arena, bool, b->options->define_count + 1);
+    build_file(b, path);
+    return b->result;
+}

@@ -1,0 +1,203 @@
+#include "frontend/lang/format_internal.h"
+#include "frontend/lang/parser.h"
+
+#include <string.h>
+
+enum { INDENT = 4 };
+
+/* 0, 1, or 2 for more. */
+static int count_newlines(const char *text, uint32_t from, uint32_t to) {
+    int count = 0;
+    for (uint32_t at = from; at < to && count < 2; at++)
+        count += text[at] == '\n' || (text[at] == '\r' && text[at + 1] != '\n');
+    return count;
+}
+
+static bool is_line_comment(const char *text) { return text[0] == '#' || text[1] == '/'; }
+
+static void add_piece(Arena *arena, PieceList *pieces, Token token, Role role) {
+    Piece piece = {.token = token, .role = role};
+    uint32_t from = pieces->count ? pieces->items[pieces->count - 1].token.span.end : 0;
+    piece.newlines = count_newlines(token.span.file->text, from, token.span.start);
+    vector_push(arena, pieces, piece);
+}
+
+/* The tokens and comments of |file| in their order. The scanner runs once more, and what it may find to
+ * complain of was said when the file was parsed. */
+static void collect(Arena *arena, PieceList *pieces, const File *file) {
+    Diagnostics *ignored = diagnostics_create();
+    Parser *parser = NEW(arena, Parser);
+    *parser = (Parser){.arena = arena, .scratch = arena, .diagnostics = ignored, .source = file->source};
+    parser->file = NEW(arena, File);
+    const Comment *comment = file->comments;
+    if (file->source->length <= SOURCE_BYTES_MAX && !setjmp(parser->scanner_failure)) {
+        scanner_start(parser);
+        for (;;) {
+            Token token = scanner_next(parser);
+            for (; comment && comment->span.start < token.span.start; comment = comment->next)
+                add_piece(arena, pieces, (Token){.span = comment->span}, ROLE_COMMENT);
+            if (!token.kind) break;
+            add_piece(arena, pieces, token, ROLE_PLAIN);
+        }
+        scanner_end(parser);
+    }
+    diagnostics_destroy(ignored);
+}
+
+/* A block comment with something behind it on its line stands between tokens. */
+static void classify_comments(PieceList *pieces) {
+    for (int i = 0; i + 1 < pieces->count; i++) {
+        Piece *piece = &pieces->items[i];
+        const char *text = piece->token.span.file->text + piece->token.span.start;
+        if (piece->role == ROLE_COMMENT && !is_line_comment(text) && !pieces->items[i + 1].newlines)
+            piece->role = ROLE_INLINE_COMMENT;
+    }
+}
+
+/* An open bracket, by the indentation of the line it stands on. */
+typedef struct Indent {
+    bool is_body;
+    int of_line;
+} Indent;
+
+typedef struct Writer {
+    Arena *arena;
+    LineList lines;
+    VECTOR(Indent) open;
+    int body_depth;
+    const Piece *before; /* the last piece, or NULL */
+    bool ended;          /* the statement: what follows begins a line */
+    bool wants_blank;    /* behind the '}' of a block or model */
+} Writer;
+
+static Line *last_line(Writer *writer) { return &writer->lines.items[writer->lines.count - 1]; }
+
+static bool closes(const Piece *piece) {
+    return piece->token.kind == ')' || piece->token.kind == ']' || piece->token.kind == '}';
+}
+
+static bool opens(const Piece *piece) {
+    return piece->token.kind == '(' || piece->token.kind == '[' || piece->token.kind == '{';
+}
+
+static int line_indent(const Writer *writer, const Piece *piece) {
+    const Indent *innermost = writer->open.count ? &writer->open.items[writer->open.count - 1] : NULL;
+    if (piece->role == ROLE_BODY_CLOSE) return INDENT * (writer->body_depth > 0 ? writer->body_depth - 1 : 0);
+    if (innermost && !innermost->is_body) return innermost->of_line + (closes(piece) ? 0 : INDENT);
+    return INDENT * (writer->body_depth + !writer->ended);
+}
+
+static void begin_line(Writer *writer, const Piece *piece) {
+    bool may_be_blank = writer->ended && writer->before && writer->before->role != ROLE_BODY_OPEN &&
+                        piece->role != ROLE_BODY_CLOSE;
+    Line line = {.indent = line_indent(writer, piece)};
+    line.blank_before = may_be_blank && (piece->newlines > 1 || writer->wants_blank);
+    writer->wants_blank = false;
+    text_init(&line.code);
+    text_init(&line.comment);
+    vector_push(writer->arena, &writer->lines, line);
+}
+
+/* Without trailing blanks, and with '\n' for every kind of line end. */
+static void append_comment(Text *text, Span span) {
+    const char *source = span.file->text;
+    for (uint32_t at = span.start; at < span.end; at++) {
+        uint32_t next = at;
+        while (next < span.end && (source[next] == ' ' || source[next] == '\t')) next++;
+        if (next == span.end) break;
+        bool is_return = source[next] == '\r';
+        if (is_return || source[next] == '\n') at = next;
+        if (is_return && at + 1 < span.end && source[at + 1] == '\n') at++;
+        text_putc(text, is_return ? '\n' : source[at]);
+    }
+}
+
+/* Lines may be broken behind a bracket, comma or operator, and before an operator, a bracket or from. */
+static bool may_break(const Piece *before, const Piece *piece) {
+    int kind = piece->token.kind;
+    if (before->role == ROLE_OPERATOR || piece->role == ROLE_OPERATOR || kind == ')' || kind == ']')
+        return true;
+    if (piece->role == ROLE_BODY_OPEN) return false;
+    int last = before->token.kind;
+    if (last == '(' || last == '[' || last == '{' || last == ',' || last == ';' || kind == '}') return true;
+    return before->role == ROLE_OPERAND &&
+           (kind == TOKEN_FROM || kind == TOKEN_PERMUTE || kind == TOKEN_UNTIL);
+}
+
+static bool begins_line(const Writer *writer, const Piece *piece) {
+    const Piece *before = writer->before;
+    if (!before || before->role == ROLE_COMMENT) return true;
+    if (piece_is_comment(piece))
+        return piece->newlines > 0 || (writer->ended && piece->role == ROLE_INLINE_COMMENT);
+    if (piece->role == ROLE_EMPTY_CLOSE) return false;
+    if (piece->role == ROLE_BODY_CLOSE) return true;
+    if (before->role == ROLE_INLINE_COMMENT) return piece->newlines > 0;
+    if (writer->ended) return piece->token.kind != TOKEN_ELSE || before->role == ROLE_END;
+    return piece->newlines > 0 && may_break(before, piece);
+}
+
+static bool has_blank_before(const Piece *before, const Piece *piece) {
+    int kind = piece->token.kind, last = before->token.kind;
+    if (last == '(' || last == '[') return false;
+    if (kind == ',' || kind == ';' || kind == ')' || kind == ']' || piece->role == ROLE_EMPTY_CLOSE)
+        return false;
+    if (piece_is_comment(before) || piece_is_comment(piece) || last == ',' || last == ';') return true;
+    if (kind == '.' && last == TOKEN_INTEGER) return true; /* "1.T" would be read as a number */
+    bool is_tight = before->role == ROLE_TIGHT || before->role == ROLE_PREFIX || piece->role == ROLE_TIGHT ||
+                    piece->role == ROLE_TYPE_COLON || piece->role == ROLE_CALL;
+    return !is_tight;
+}
+
+static void append_piece(Writer *writer, const Piece *piece, bool begins) {
+    Line *line = last_line(writer);
+    bool has_blank = !begins && has_blank_before(writer->before, piece);
+    if (piece->role == ROLE_COMMENT && !begins && !piece_is_comment(writer->before)) {
+        append_comment(&line->comment, piece->token.span);
+        return;
+    }
+    if (has_blank) text_putc(&line->code, ' ');
+    if (piece->alignment != ALIGN_NONE && line->alignment == ALIGN_NONE && !begins) {
+        line->alignment = piece->alignment;
+        line->aligned_at = line->code.length;
+    }
+    Span span = piece->token.span;
+    if (piece_is_comment(piece))
+        append_comment(&line->code, span);
+    else
+        text_append(&line->code, span.file->text + span.start, span.end - span.start);
+}
+
+static void follow_brackets(Writer *writer, const Piece *piece) {
+    if (opens(piece)) {
+        Indent indent = {piece->role == ROLE_BODY_OPEN, last_line(writer)->indent};
+        writer->body_depth += indent.is_body;
+        vector_push(writer->arena, &writer->open, indent);
+    } else if (closes(piece) && writer->open.count) {
+        writer->body_depth -= writer->open.items[--writer->open.count].is_body;
+    }
+}
+
+static void write_piece(Writer *writer, const Piece *piece) {
+    bool begins = begins_line(writer, piece);
+    if (begins) begin_line(writer, piece);
+    append_piece(writer, piece, begins);
+    if (!piece_is_comment(piece)) {
+        follow_brackets(writer, piece);
+        bool is_close = piece->role == ROLE_BODY_CLOSE || piece->role == ROLE_EMPTY_CLOSE;
+        writer->ended = piece->role == ROLE_END || piece->role == ROLE_BODY_OPEN || is_close;
+        writer->wants_blank = is_close && !writer->body_depth;
+    }
+    writer->before = piece;
+}
+
+void file_format(Text *text, const File *file) {
+    Arena *arena = arena_create();
+    PieceList pieces = {0};
+    collect(arena, &pieces, file);
+    classify_comments(&pieces);
+    pieces_assign_roles(arena, &pieces);
+    Writer writer = {.arena = arena, .ended = true};
+    for (int i = 0; i < pieces.count; i++) write_piece(&writer, &pieces.items[i]);
+    lines_write(text, &writer.lines);
+    arena_destroy(arena);
+}

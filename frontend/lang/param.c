@@ -1,0 +1,244 @@
+#include "frontend/lang/builder_internal.h"
+
+#include <string.h>
+
+enum { LISTED_MAX = 100, NAMED_MAX = 8 };
+
+static Value *zeros_constant(Builder *b, const Type *type, const char *name, Span span) {
+    RecipeMark mark = recipe_begin(b);
+    Value *value = emit_full(b, type, 0, span);
+    return recipe_end(b, mark, value, name, user_place(b, span));
+}
+
+/* ---- Shapes ---- */
+
+static bool dtype_fits(DType declared, DType found) {
+    if (declared == found) return true;
+    if (dtype_is_float(declared)) return dtype_is_float(found);
+    return dtype_is_integer(declared) && dtype_is_integer(found) && dtype_bytes(found) <= dtype_bytes(declared);
+}
+
+static bool extents_fit(const Type *type, const TensorSource *tensor, const int *permutation) {
+    if (type->rank != tensor->rank) return false;
+    for (int i = 0; i < type->rank; i++)
+        if (!expr_equals(type->dims[i], tensor->dims[permutation[i]])) return false;
+    return true;
+}
+
+/* The next permutation in lexicographic order; false after the last. */
+static bool next_permutation(int *items, int count) {
+    int i = count - 2;
+    while (i >= 0 && items[i] > items[i + 1]) i--;
+    if (i < 0) return false;
+    int j = count - 1;
+    while (items[j] < items[i]) j--;
+    int kept = items[i];
+    items[i] = items[j];
+    items[j] = kept;
+    for (int low = i + 1, high = count - 1; low < high; low++, high--) {
+        kept = items[low];
+        items[low] = items[high];
+        items[high] = kept;
+    }
+    return true;
+}
+
+static const char *fitting_permutation(Builder *b, const Type *type, const TensorSource *tensor) {
+    int items[RANK_MAX];
+    for (int i = 0; i < tensor->rank; i++) items[i] = i;
+    if (type->rank != tensor->rank || tensor->rank > 6) return NULL;
+    while (!extents_fit(type, tensor, items))
+        if (!next_permutation(items, tensor->rank)) return NULL;
+    Text text = {0};
+    for (int i = 0; i < tensor->rank; i++) text_printf(&text, "%s%d", i ? ", " : "permute(", items[i]);
+    text_putc(&text, ')');
+    const char *copy = arena_strndup(b->arena, text.bytes, text.length);
+    text_deinit(&text);
+    return copy;
+}
+
+static const char *source_text(Builder *b, const TensorSource *tensor) {
+    const Expr *dims[RANK_MAX];
+    for (int i = 0; i < tensor->rank; i++) dims[i] = expr_constant(b->module->exprs, tensor->dims[i]);
+    Type type = type_make(tensor->dtype, tensor->rank, dims);
+    return type_text(b->arena, &type);
+}
+
+static void complain_shape(Builder *b, Instance *instance, const char *local, const Type *type, const TensorPlace *place,
+                           Span span) {
+    const TensorSource *tensor = place->tensor;
+    const char *name = instance->path[0] ? arena_printf(b->arena, "%s.%s", instance->path, local) : local;
+    Diagnostic *error = build_error(b, E0220, span, "parameter '%s' is %s, but tensor '%s' is %s", name, type_text(b->arena, type),
+                                    tensor->name, source_text(b, tensor));
+    diagnostic_note(error, place->weights->span, "in '%s'", place->weights->path);
+    const char *permutation = place->permutation ? NULL : fitting_permutation(b, type, tensor);
+    if (permutation) diagnostic_note(error, (Span){0}, "it would fit with  from { %s = \"%s\" %s }", local, tensor->name, permutation);
+    if (!dtype_fits(type->dtype, tensor->dtype))
+        diagnostic_note(error, (Span){0}, "only floats become floats, and integers wider integers");
+}
+
+/* ---- Binding ---- */
+
+/* A permute of a whole layer is for its tensors of that rank; others stay as they are. */
+static bool read_permutation(Builder *b, const TensorPlace *place, const Binding *own, int rank, int *out, bool *permuted) {
+    for (int i = 0; i < rank; i++) out[i] = i;
+    *permuted = false;
+    int count = 0;
+    for (const Argument *axis = place->permutation; axis; axis = axis->next) count++;
+    bool is_own = own && own->permutation == place->permutation;
+    if (!count || (count != rank && !is_own)) return true;
+    bool seen[RANK_MAX] = {false};
+    int i = 0;
+    for (const Argument *axis = place->permutation; axis; axis = axis->next, i++) {
+        Datum datum = axis->value ? evaluate(b, axis->value) : POISON;
+        int64_t index = -1;
+        if (!datum_to_integer(b, datum, axis->span, "an axis of permute", &index)) return false;
+        if (count != rank || index < 0 || index >= rank || seen[index]) {
+            build_error(b, E0224, axis->span, "permute must name each of the tensor's %d axes once, from 0", rank);
+            return false;
+        }
+        seen[index] = true;
+        out[i] = (int)index;
+        *permuted |= index != i;
+    }
+    return true;
+}
+
+static Value *weights_constant(Builder *b, const TensorSource *tensor, const Type *type, const int *permutation, bool permuted,
+                               const char *name, Span span) {
+    Module *module = b->module;
+    for (int i = 0; i < module->constants.count; i++) {
+        Constant *constant = module->constants.items[i];
+        if (constant->kind == CONSTANT_WEIGHTS && constant->source == tensor && type_equal(&constant->value->type, type) &&
+            constant->permuted == permuted &&
+            (!permuted || memcmp(constant->permutation, permutation, (size_t)type->rank * sizeof *permutation) == 0))
+            return constant->value;
+    }
+    Constant *constant = constant_create(module, CONSTANT_WEIGHTS, name, *type, user_place(b, span));
+    constant->source = tensor;
+    constant->permuted = permuted;
+    memcpy(constant->permutation, permutation, (size_t)type->rank * sizeof *permutation);
+    return constant->value;
+}
+
+static Value *bind_tensor(Builder *b, Instance *instance, const Member *member, const Type *type, const char *name) {
+    Naming *naming = instance->naming;
+    TensorPlace place = naming_resolve(b, instance, member->name.text, member->binding);
+    Span span = is_library_place(member->span) ? instance->span : member->span;
+    if (!place.tensor) {
+        bool silent = b->options->placeholder_weights || (place.weights && !place.weights->file);
+        if (!silent)
+            vector_push(b->arena, &b->missing,
+                        ((MissingTensor){place.name ? place.name : name, *type, place.weights, span}));
+        return zeros_constant(b, type, name, span);
+    }
+    place.weights->used[place.tensor - place.weights->file->tensors] = true;
+    int permutation[RANK_MAX] = {0};
+    bool permuted, matching = type->rank == place.tensor->rank;
+    Frame frame = {.instance = instance};
+    frame_push(b, &frame, naming->scope ? naming->scope : instance->scope, span);
+    bool read = read_permutation(b, &place, member->binding, place.tensor->rank, permutation, &permuted);
+    frame_pop(b);
+    if (!read) return NULL;
+    if (!matching || !extents_fit(type, place.tensor, permutation) || !dtype_fits(type->dtype, place.tensor->dtype)) {
+        complain_shape(b, instance, member->name.text, type, &place, span);
+        return zeros_constant(b, type, name, span);
+    }
+    return weights_constant(b, place.tensor, type, permutation, permuted, name, span);
+}
+
+static Value *initial_constant(Builder *b, Instance *instance, const Member *member, const char *name) {
+    RecipeMark mark = recipe_begin(b);
+    Frame frame = {.instance = instance};
+    frame_push(b, &frame, instance->scope, member->span);
+    Datum datum = evaluate(b, member->value);
+    datum = type_match(b, member->type, datum, true, member->value->span, arena_printf(b->arena, "'%s'", member->name.text));
+    frame_pop(b);
+    return recipe_end(b, mark, datum.kind == DATUM_TENSOR ? datum.tensor : NULL, name, user_place(b, member->span));
+}
+
+Datum param_declare(Builder *b, Instance *instance, const Member *member) {
+    const char *name = instance->path[0] ? arena_printf(b->arena, "%s.%s", instance->path, member->name.text) : member->name.text;
+    Frame frame = {.instance = instance};
+    frame_push(b, &frame, instance->scope, member->span);
+    Type type;
+    bool good = type_evaluate(b, member->type, &type);
+    if (good && !type_is_static(&type)) {
+        build_error(b, E0203, member->type->span, "the shape of a parameter must be constant, found %s",
+                    type_text(b->arena, &type));
+        good = false;
+    }
+    frame_pop(b);
+    if (!good) return POISON;
+    if (member->value) return datum_tensor(initial_constant(b, instance, member, name));
+    return datum_tensor(bind_tensor(b, instance, member, &type, name));
+}
+
+/* ---- Summaries ---- */
+
+static bool has_extents(const MissingTensor *missing, const TensorSource *tensor) {
+    static const int straight[RANK_MAX] = {0, 1, 2, 3, 4, 5, 6, 7};
+    return extents_fit(&missing->type, tensor, straight);
+}
+
+/* Names of the file that no parameter uses come first: those of the same shape, then any. */
+static const char *nearest_tensor(Builder *b, const MissingTensor *missing) {
+    const WeightsRecord *weights = missing->weights;
+    if (!weights || !weights->file) return NULL;
+    const char **names = NEW_ARRAY(b->arena, const char *, weights->file->count + 1);
+    const char *near = NULL;
+    for (int pass = 0; pass < 3 && !near; pass++) {
+        int count = 0;
+        for (int i = 0; i < weights->file->count; i++)
+            if ((pass == 2 || !weights->used[i]) && (pass || has_extents(missing, &weights->file->tensors[i])))
+                names[count++] = weights->file->tensors[i].name;
+        near = nearest_name(missing->name, names, count);
+    }
+    return near;
+}
+
+void report_missing(Builder *b) {
+    int count = b->missing.count;
+    if (!count) return;
+    const MissingTensor *first = &b->missing.items[0];
+    const char *where = first->weights ? arena_printf(b->arena, "in '%s'", first->weights->path)
+                                       : "because the file names no weights: weights from \"...\";";
+    Diagnostic *error =
+        count == 1 ? diagnose_error(b->diagnostics, E0219, first->span, "1 tensor is missing %s", where)
+                   : diagnose_error(b->diagnostics, E0219, first->span, "%d tensors are missing %s", count, where);
+    for (int i = 0; i < count && i < LISTED_MAX; i++) {
+        const MissingTensor *missing = &b->missing.items[i];
+        const char *near = nearest_tensor(b, missing);
+        diagnostic_note(error, i ? missing->span : (Span){0}, "'%s': %s%s", missing->name,
+                        type_text(b->arena, &missing->type),
+                        near ? arena_printf(b->arena, "; did you mean '%s'?", near) : "");
+    }
+    if (count > LISTED_MAX) diagnostic_note(error, (Span){0}, "and %d more", count - LISTED_MAX);
+}
+
+/* Counters that PyTorch stores beside batch normalisation mean nothing at inference. */
+static bool is_bookkeeping(const char *name) {
+    static const char suffix[] = "num_batches_tracked";
+    size_t length = strlen(name), suffix_length = sizeof suffix - 1;
+    return length >= suffix_length && strcmp(name + length - suffix_length, suffix) == 0;
+}
+
+static void report_unused_of(Builder *b, const WeightsRecord *weights) {
+    Text names = {0};
+    int count = 0;
+    for (int i = 0; weights->file && i < weights->file->count; i++) {
+        if (weights->used[i] || is_bookkeeping(weights->file->tensors[i].name)) continue;
+        if (count < NAMED_MAX) text_printf(&names, "%s%s", count ? ", " : "", weights->file->tensors[i].name);
+        count++;
+    }
+    if (count)
+        diagnose_warning(b->diagnostics, W0201, weights->span, "%d tensor%s of '%s' %s not used: %s%s", count,
+                         count == 1 ? "" : "s", weights->path, count == 1 ? "is" : "are", names.bytes,
+                         count > NAMED_MAX ? ", ..." : "");
+    text_deinit(&names);
+}
+
+void report_unused(Builder *b) {
+    for (int i = 0; i < b->units.count; i++)
+        for (int j = 0; j < b->units.items[i]->weights.count; j++) report_unused_of(b, b->units.items[i]->weights.items[j]);
+}

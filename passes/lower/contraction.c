@@ -1,0 +1,154 @@
+/* linear and matmul. Scheduled, they walk panels of |vectors * lanes| outputs and within them tiles of |rows| rows;
+ * plain, single elements. Sums run over K in chunks of 256 either way. */
+#include "passes/lower/lower.h"
+
+enum { CHUNK = 256 };
+
+static TileShape tile_of(const Schedule *schedule) {
+    if (!schedule || !schedule->rows) return (TileShape){1, 1, 1};
+    return (TileShape){schedule->rows, schedule->vectors, schedule->lanes};
+}
+
+static int64_t chunk_of(const Schedule *schedule) { return schedule && schedule->chunk ? schedule->chunk : CHUNK; }
+
+/* The share of work item |q|: panels of |width| out of |extent|, as element bounds. */
+static void panel_share(Kernel *kernel, const Expr *q, int items, const Expr *extent, int width, const Expr **out_low,
+                        const Expr **out_high) {
+    ExprTable *exprs = kernel->lowering->exprs;
+    const Expr *panels = expr_ceildiv(exprs, extent, number(kernel, width));
+    const Expr *count = number(kernel, items);
+    *out_low = expr_scale(exprs, expr_floordiv(exprs, expr_mul(exprs, q, panels), count), width);
+    const Expr *next = expr_mul(exprs, expr_add_constant(exprs, q, 1), panels);
+    *out_high = expr_min(exprs, extent, expr_scale(exprs, expr_floordiv(exprs, next, count), width));
+}
+
+/* Panels of the weights as packed [N/P, K, N%P]: panel of element |n|, k, l. */
+static Access packed_access(Kernel *kernel, Buffer *weights, const Expr *n, const Expr *k, int width) {
+    Access access = {.buffer = weights};
+    access.indices[0] = expr_floordiv(kernel->lowering->exprs, n, number(kernel, width));
+    access.indices[1] = k;
+    access.indices[2] = lane_symbol(kernel);
+    return access;
+}
+
+typedef struct Dense {
+    Kernel *kernel;
+    const Op *op;
+    Buffer *x, *w, *b;
+    TileShape shape;
+    Coordinates at; /* of the result */
+} Dense;
+
+/* One tile: rows from |m| (NULL: x has rank 1), outputs from |n|. */
+static void dense_tile(Dense *d, const Expr *m, const Expr *n, int64_t chunk) {
+    Kernel *kernel = d->kernel;
+    ExprTable *exprs = kernel->lowering->exprs;
+    const Type *x_type = &d->op->operands[0]->type, *w_type = &d->op->operands[1]->type;
+    const Value *result = d->op->results[0];
+    int last = result->type.rank - 1;
+    TileShape shape = m ? (TileShape){ROWS_SYMBOLIC, d->shape.vectors, d->shape.lanes}
+                        : (TileShape){1, d->shape.vectors, d->shape.lanes};
+    const Expr *output = expr_add(exprs, n, lane_symbol(kernel));
+    if (m) d->at.at[last - 1] = expr_add(exprs, m, row_symbol(kernel));
+    d->at.at[last] = output;
+    Tile *initial = NULL;
+    if (d->b) {
+        Coordinates bias_at = {{output}};
+        Access bias = kernel_access(kernel, d->b, &d->op->operands[2]->type, &bias_at);
+        initial = kernel_load(kernel, &bias, shape);
+    }
+    Range range;
+    const Expr *k = kernel_range(kernel, &range, "k", number(kernel, 0), w_type->dims[1]);
+    Coordinates x_at = d->at;
+    x_at.at[x_type->rank - 1] = k;
+    Access a = kernel_access(kernel, d->x, x_type, &x_at), b;
+    if (w_type->layout) {
+        b = packed_access(kernel, d->w, n, k, kernel->width);
+    } else {
+        Coordinates w_at = {{output, k}};
+        b = kernel_access(kernel, d->w, w_type, &w_at);
+    }
+    Tile *sum = kernel_contract(kernel, initial, &a, &b, &range, 1, chunk, result->type.dtype, shape);
+    kernel_finish_tile(kernel, result, sum, &d->at);
+}
+
+void lower_LINEAR(Lowering *lowering, const Op *op) {
+    const Op *cluster = cluster_of(op);
+    const Schedule *schedule = cluster->schedule;
+    Kernel kernel = kernel_begin(lowering, cluster);
+    Dense d = {.kernel = &kernel, .op = op, .shape = tile_of(schedule)};
+    d.x = kernel_operand(&kernel, op->operands[0]);
+    d.w = kernel_operand(&kernel, op->operands[1]);
+    d.b = kernel_optional(&kernel, op, 2);
+    kernel.width = d.shape.vectors * d.shape.lanes;
+    const Type *type = &op->results[0]->type;
+    const Expr *outputs = type->dims[type->rank - 1], *low = number(&kernel, 0), *high = outputs;
+    if (schedule && schedule->items > 1)
+        panel_share(&kernel, kernel_parallel(&kernel, schedule->items), schedule->items, outputs, kernel.width, &low, &high);
+    for (int i = 0; i + 2 < type->rank; i++) d.at.at[i] = kernel_for(&kernel, "i", number(&kernel, 0), type->dims[i]);
+    const Expr *rows = type->rank > 1 ? type->dims[type->rank - 2] : NULL, *first = number(&kernel, 0);
+    if (rows && schedule && schedule->block && rows->max > schedule->block) {
+        /* Super-tiles of rows outside the panels keep the rows of x in cache while all panels pass. */
+        const Expr *blocks = expr_ceildiv(lowering->exprs, rows, number(&kernel, schedule->block));
+        const Expr *block = kernel_for(&kernel, "mb", number(&kernel, 0), blocks);
+        first = expr_floordiv(lowering->exprs, expr_mul(lowering->exprs, block, rows), blocks);
+        rows = expr_floordiv(lowering->exprs,
+                             expr_mul(lowering->exprs, expr_add_constant(lowering->exprs, block, 1), rows), blocks);
+    }
+    const Expr *n = kernel_lanes(&kernel, "n", low, high, kernel.width);
+    const Expr *m = rows ? kernel_rows(&kernel, "m", first, rows, d.shape.rows) : NULL;
+    dense_tile(&d, m, n, chunk_of(schedule));
+    kernel_end(&kernel);
+}
+
+/* ---- matmul ---- */
+
+/* The batch part of an operand's index: axes align before the last two, extent 1 stretches. */
+static void batch_coordinates(Kernel *kernel, const Type *type, int batch_rank, const Coordinates *at, Coordinates *out) {
+    for (int i = 0; i + 2 < type->rank; i++)
+        out->at[i] = expr_equals(type->dims[i], 1) ? number(kernel, 0) : at->at[i + batch_rank - (type->rank - 2)];
+}
+
+static bool lanes_are_contiguous(Lowering *lowering, const Value *b) {
+    View view = lower_view(lowering, b);
+    return b->type.rank >= 2 && !b->type.layout && expr_equals(view.strides[b->type.rank - 1], 1);
+}
+
+void lower_MATMUL(Lowering *lowering, const Op *op) {
+    const Op *cluster = cluster_of(op);
+    Kernel kernel = kernel_begin(lowering, cluster);
+    const Type *a_type = &op->operands[0]->type, *b_type = &op->operands[1]->type, *type = &op->results[0]->type;
+    Buffer *a = kernel_operand(&kernel, op->operands[0]), *b = kernel_operand(&kernel, op->operands[1]);
+    bool has_m = a_type->rank > 1, has_n = b_type->rank > 1;
+    int batch_rank = type->rank - has_m - has_n;
+    TileShape shape = tile_of(cluster->schedule);
+    if (!lanes_are_contiguous(lowering, op->operands[1])) shape.vectors = shape.lanes = 1;
+    kernel.width = shape.vectors * shape.lanes;
+    Coordinates at, a_at, b_at;
+    for (int i = 0; i < batch_rank; i++) at.at[i] = kernel_for(&kernel, "i", number(&kernel, 0), type->dims[i]);
+    const Expr *n = NULL, *m = NULL;
+    if (has_n) {
+        const Expr *first = kernel_lanes(&kernel, "n", number(&kernel, 0), b_type->dims[b_type->rank - 1], kernel.width);
+        n = expr_add(lowering->exprs, first, lane_symbol(&kernel));
+    }
+    if (has_m) {
+        const Expr *first = kernel_rows(&kernel, "m", number(&kernel, 0), a_type->dims[a_type->rank - 2], shape.rows);
+        m = expr_add(lowering->exprs, first, row_symbol(&kernel));
+        at.at[batch_rank] = m;
+    }
+    if (has_n) at.at[batch_rank + has_m] = n;
+    Range range;
+    const Expr *k = kernel_range(&kernel, &range, "k", number(&kernel, 0), a_type->dims[a_type->rank - 1]);
+    batch_coordinates(&kernel, a_type, batch_rank, &at, &a_at);
+    batch_coordinates(&kernel, b_type, batch_rank, &at, &b_at);
+    if (has_m) a_at.at[a_type->rank - 2] = m;
+    a_at.at[a_type->rank - 1] = k;
+    b_at.at[has_n ? b_type->rank - 2 : 0] = k;
+    if (has_n) b_at.at[b_type->rank - 1] = n;
+    Access a_access = kernel_access(&kernel, a, a_type, &a_at), b_access = kernel_access(&kernel, b, b_type, &b_at);
+    TileShape instance = {has_m ? ROWS_SYMBOLIC : 1, shape.vectors, shape.lanes};
+    Tile *sum = kernel_contract(&kernel, NULL, &a_access, &b_access, &range, 1, chunk_of(cluster->schedule), type->dtype,
+                                instance);
+    kernel_finish_tile(&kernel, op->results[0], sum, &at);
+    kernel_end(&kernel);
+}

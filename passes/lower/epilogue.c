@@ -1,0 +1,168 @@
+/* What follows an anchor within its cluster, computed from the anchor's tile while it is in registers: one map per
+ * yielded value, whose other operands are loaded at the tile's place. */
+#include "passes/lower/lower.h"
+
+#include <assert.h>
+#include <string.h>
+
+const Op *cluster_of(const Op *op) {
+    const Op *around = op->parent ? op->parent->parent : NULL;
+    return around && around->kind == OP_CLUSTER ? around : op;
+}
+
+const Op *cluster_anchor(const Op *op) {
+    if (op->kind != OP_CLUSTER) return op_infos[op->kind].traits & OP_POINTWISE ? NULL : op;
+    for (const Op *inner = op->body->first; inner; inner = inner->next)
+        if (!(op_infos[inner->kind].traits & (OP_POINTWISE | OP_STRUCTURE))) return inner;
+    return NULL;
+}
+
+int cluster_result_count(const Op *op) { return op->result_count; }
+
+const Value *cluster_yield(const Op *op, int index) {
+    return op->kind == OP_CLUSTER ? op->body->last->operands[index] : op->results[index];
+}
+
+const Value *cluster_result(const Op *op, int index) { return op->results[index]; }
+
+typedef struct Expression {
+    Kernel *kernel;
+    const Value *anchor;
+    Tile *tile;
+    const Coordinates *coordinates;
+    int rank; /* of the coordinates: other values align at the last axis */
+    TileShape shape;
+    VECTOR(MapNode) nodes;
+    VECTOR(Tile *) operands;
+    VECTOR(const Value *) values; /* node i computes values[i], NULL for none */
+} Expression;
+
+/* An operand that broadcasts: axes align at the end, and extent 1 stands for every index. */
+static Coordinates broadcast_coordinates(Expression *e, const Type *type) {
+    Coordinates own = {{0}};
+    int shift = e->rank - type->rank;
+    for (int i = 0; i < type->rank; i++)
+        own.at[i] = expr_equals(type->dims[i], 1) || i + shift < 0 ? number(e->kernel, 0)
+                                                                   : e->coordinates->at[i + shift];
+    return own;
+}
+
+static bool inside_cluster(const Expression *e, const Value *value) {
+    const Op *cluster = e->kernel->cluster;
+    return value->kind == VALUE_RESULT && value->op->kind != OP_YIELD &&
+           (cluster->kind == OP_CLUSTER ? value->op->parent == cluster->body : value->op == cluster);
+}
+
+static int push_operand(Expression *e, Tile *tile) {
+    vector_push(e->kernel->lowering->arena, &e->operands, tile);
+    return -e->operands.count;
+}
+
+static int push_node(Expression *e, MapNode node, const Value *value) {
+    vector_push(e->kernel->lowering->arena, &e->nodes, node);
+    vector_push(e->kernel->lowering->arena, &e->values, value);
+    return e->nodes.count - 1;
+}
+
+static int build(Expression *e, const Value *value);
+
+static int build_leaf(Expression *e, const Value *value) {
+    double scalar;
+    if (value == e->anchor) return push_operand(e, e->tile);
+    if (value_is_constant_scalar(value, &scalar)) {
+        MapNode node = {.kind = MAP_CONSTANT, .dtype = value->type.dtype, .real = scalar};
+        if (!value->constant->floats) node.integer = value->constant->integers[0];
+        return push_node(e, node, value);
+    }
+    Buffer *buffer = kernel_operand(e->kernel, value);
+    Coordinates own = broadcast_coordinates(e, &value->type);
+    Access access = kernel_access(e->kernel, buffer, &value->type, &own);
+    return push_operand(e, kernel_load(e->kernel, &access, e->shape));
+}
+
+typedef struct Known {
+    const Value *value;
+    int operand;
+} Known;
+
+static int build(Expression *e, const Value *value) {
+    for (int i = 0; i < e->values.count; i++)
+        if (e->values.items[i] == value) return i;
+    if (value == e->anchor || !inside_cluster(e, value)) {
+        int operand = build_leaf(e, value);
+        return operand;
+    }
+    const Op *op = value->op;
+    assert(op_infos[op->kind].traits & OP_POINTWISE);
+    MapNode node = {.kind = MAP_OP, .op = op->kind, .dtype = value->type.dtype};
+    for (int i = 0; i < op->operand_count; i++) {
+        int same = -1;
+        for (int j = 0; j < i; j++)
+            if (op->operands[j] == op->operands[i]) same = j;
+        node.operands[i] = same >= 0 ? node.operands[same] : build(e, op->operands[i]);
+    }
+    return push_node(e, node, value);
+}
+
+Tile *kernel_value_at(Kernel *kernel, const Value *value, const Value *anchor, Tile *tile, const Coordinates *coordinates,
+                      TileShape shape) {
+    Expression e = {.kernel = kernel, .anchor = anchor, .tile = tile, .coordinates = coordinates,
+                    .rank = value->type.rank, .shape = shape};
+    int root = build(&e, value);
+    if (root < 0) return e.operands.items[-1 - root];
+    Lowering *lowering = kernel->lowering;
+    LoopStatement *map = loop_append(lowering->loops, kernel->body, LOOP_MAP, kernel->span);
+    map->operand_count = e.operands.count;
+    map->operands = e.operands.items;
+    map->node_count = e.nodes.count;
+    map->nodes = e.nodes.items;
+    map->tile = tile_create(lowering->loops, value->type.dtype, shape.rows, shape.vectors, shape.lanes);
+    return map->tile;
+}
+
+void kernel_finish_tile(Kernel *kernel, const Value *anchor, Tile *tile, const Coordinates *coordinates) {
+    TileShape shape = {tile->rows, tile->vectors, tile->lanes};
+    const Op *op = kernel->cluster;
+    for (int i = 0; i < op->result_count; i++) {
+        const Value *yielded = cluster_yield(op, i), *result = cluster_result(op, i);
+        Tile *final = kernel_value_at(kernel, yielded, anchor, tile, coordinates, shape);
+        Buffer *buffer = kernel_result(kernel, result);
+        Access access = kernel_access(kernel, buffer, &result->type, coordinates);
+        kernel_store(kernel, final, &access);
+    }
+}
+
+/* Zeros in rows or columns [low, high) of the physical axis |axis|, all of every other. */
+static void fill_band(Kernel *kernel, Buffer *buffer, int axis, const Expr *low, const Expr *high) {
+    LoopBody *outer = kernel->body;
+    Access access = {.buffer = buffer};
+    TileShape shape = {1, 1, kernel->lowering->options->plain ? 1 : target_lanes(&kernel->lowering->options->target)};
+    for (int i = 0; i < buffer->rank; i++) {
+        const Expr *from = i == axis ? low : number(kernel, 0), *to = i == axis ? high : buffer->extents[i];
+        if (i + 1 < buffer->rank) {
+            access.indices[i] = kernel_for(kernel, "i", from, to);
+        } else {
+            const Expr *at = kernel_lanes(kernel, "i", from, to, shape.lanes);
+            access.indices[i] = expr_add(kernel->lowering->exprs, at, lane_symbol(kernel));
+        }
+    }
+    kernel_store(kernel, kernel_constant(kernel, buffer->dtype, 0, shape), &access);
+    kernel->body = outer;
+}
+
+void kernel_fill_halos(Kernel *kernel) {
+    const Op *op = kernel->cluster;
+    for (int i = 0; i < op->result_count; i++) {
+        const Layout *layout = cluster_result(op, i)->type.layout;
+        if (!layout) continue;
+        Buffer *buffer = kernel_result(kernel, cluster_result(op, i));
+        for (int axis = 0; axis < layout->count; axis++) {
+            const Piece *piece = &layout->pieces[axis];
+            const Expr *extent = buffer->extents[axis];
+            if (piece->halo_before) fill_band(kernel, buffer, axis, number(kernel, 0), number(kernel, piece->halo_before));
+            if (piece->halo_after)
+                fill_band(kernel, buffer, axis,
+                          expr_add_constant(kernel->lowering->exprs, extent, -piece->halo_after), extent);
+        }
+    }
+}

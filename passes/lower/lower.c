@@ -1,0 +1,256 @@
+#include "passes/lower/lower.h"
+
+#include <assert.h>
+#include <string.h>
+
+/* ---- Values in memory ---- */
+
+static Placed *find_placed(Lowering *lowering, const Value *value) {
+    for (int i = lowering->placed.count - 1; i >= 0; i--)
+        if (lowering->placed.items[i].value == value) return &lowering->placed.items[i];
+    return NULL;
+}
+
+void lower_set_view(Lowering *lowering, const Value *value, View view) {
+    Placed *known = find_placed(lowering, value);
+    Placed placed = {value, view};
+    if (known) *known = placed;
+    else vector_push(lowering->arena, &lowering->placed, placed);
+}
+
+static View whole_view(Lowering *lowering, Buffer *buffer) {
+    View view = {.buffer = buffer, .offset = expr_constant(lowering->exprs, 0)};
+    memcpy(view.strides, buffer->strides, sizeof view.strides);
+    return view;
+}
+
+View lower_view(Lowering *lowering, const Value *value) {
+    if (value->kind == VALUE_CONSTANT)
+        return whole_view(lowering, buffer_of_constant(lowering->loops, value->constant));
+    Placed *placed = find_placed(lowering, value);
+    assert(placed && placed->view.buffer);
+    return placed->view;
+}
+
+const char *lower_fresh_name(Lowering *lowering, const char *hint) {
+    return arena_printf(lowering->arena, "%s%d", hint, lowering->next_name++);
+}
+
+static View workspace_view(Lowering *lowering, const Type *type) {
+    const Expr *extents[BUFFER_RANK_MAX], *strides[BUFFER_RANK_MAX];
+    int rank = layout_physical(lowering->graph, type, extents, strides);
+    Buffer *buffer = buffer_create(lowering->loops, BUFFER_WORKSPACE, lower_fresh_name(lowering, "w"), type->dtype, rank,
+                                   extents, strides);
+    vector_push(lowering->arena, &lowering->entry->buffers, buffer);
+    return whole_view(lowering, buffer);
+}
+
+View lower_allocate(Lowering *lowering, const Value *value) {
+    Placed *reserved = find_placed(lowering, value);
+    if (reserved) return reserved->view;
+    View view = workspace_view(lowering, &value->type);
+    lower_set_view(lowering, value, view);
+    return view;
+}
+
+bool view_is_contiguous(Lowering *lowering, const Type *type, const View *view) {
+    const Expr *extents[BUFFER_RANK_MAX], *strides[BUFFER_RANK_MAX];
+    int rank = layout_physical(lowering->graph, type, extents, strides);
+    for (int i = 0; i < rank; i++)
+        if (!expr_equals(extents[i], 1) && view->strides[i] != strides[i]) return false;
+    return true;
+}
+
+void lower_copy(Lowering *lowering, const Type *type, const View *from, const View *to, Span span, const char *path) {
+    Op *copy = op_create(lowering->graph, NULL, OP_RELAYOUT, NULL, 0, span, path);
+    Kernel kernel = kernel_begin(lowering, copy);
+    Buffer *source = kernel_parameter(&kernel, type, from, false, "x");
+    Buffer *target = kernel_parameter(&kernel, type, to, true, "y");
+    Access read = {.buffer = source}, write = {.buffer = target};
+    int lanes = lowering->options->plain ? 1 : 32 / (int)dtype_bytes(type->dtype);
+    for (int i = 0; i < source->rank; i++) {
+        const Expr *at = i + 1 < source->rank
+                             ? kernel_for(&kernel, "i", number(&kernel, 0), source->extents[i])
+                             : expr_add(lowering->exprs,
+                                        kernel_lanes(&kernel, "i", number(&kernel, 0), source->extents[i], lanes),
+                                        lane_symbol(&kernel));
+        read.indices[i] = write.indices[i] = at;
+    }
+    if (!source->rank) lanes = 1;
+    kernel_store(&kernel, kernel_load(&kernel, &read, (TileShape){1, 1, lanes}), &write);
+    kernel_end(&kernel);
+}
+
+/* ---- Dispatch ---- */
+
+static LowerFunction *const lowerings[OP_COUNT] = {
+#define OP(id, text, least, most, results, shape, traits, meaning) [OP_##id] = lower_##id,
+#include "ir/ops.def"
+#undef OP
+};
+
+void lower_op(Lowering *lowering, const Op *op) { lowerings[op->kind](lowering, op); }
+
+void lower_block(Lowering *lowering, const Block *block) {
+    for (const Op *op = block->first; op && op->kind != OP_YIELD; op = op->next) lower_op(lowering, op);
+}
+
+void lower_YIELD(Lowering *lowering, const Op *op) {
+    (void)lowering;
+    (void)op;
+}
+
+void lower_CLUSTER(Lowering *lowering, const Op *op) {
+    const Op *anchor = cluster_anchor(op);
+    /* The anchor's lowering sees the cluster through its parent and finishes its tiles with the epilogue. */
+    if (anchor) lower_op(lowering, anchor);
+    else lower_pointwise(lowering, op);
+}
+
+/* ---- Entries ---- */
+
+/* An output computed by an op of the entry is written in place; reshapes pass the place on to their operand. */
+static void reserve_output(Lowering *lowering, const Value *value, View view) {
+    if (value->kind != VALUE_RESULT || find_placed(lowering, value) || value->type.layout) return;
+    const Op *op = value->op;
+    if (op->parent != lowering->entry_block) return;
+    if (op->kind == OP_RESHAPE && !op->operands[0]->type.layout) {
+        const Type *type = &op->operands[0]->type;
+        const Expr *extents[BUFFER_RANK_MAX];
+        View inner = view;
+        layout_physical(lowering->graph, type, extents, inner.strides);
+        reserve_output(lowering, op->operands[0], inner);
+        return;
+    }
+    if (op->kind == OP_SCAN || op->kind == OP_PERMUTE || op->kind == OP_SLICE || op->kind == OP_EXPAND) return;
+    lower_set_view(lowering, value, view);
+}
+
+static void declare_parameters(Lowering *lowering, const Entry *entry) {
+    LoopFunction *function = lowering->entry;
+    const Op *yield = block_terminator(entry->block);
+    for (int i = 0; i < entry->input_count + entry->output_count; i++) {
+        bool output = i >= entry->input_count;
+        const Type *type = output ? &yield->operands[i - entry->input_count]->type : &entry->block->arguments[i]->type;
+        const char *name = output ? entry->output_names[i - entry->input_count] : entry->input_names[i];
+        Buffer *buffer = buffer_create(lowering->loops, BUFFER_PARAMETER, name, type->dtype, type->rank, type->dims, NULL);
+        buffer->written = output;
+        loop_function_add_parameter(lowering->loops, function, buffer);
+        if (output) reserve_output(lowering, yield->operands[i - entry->input_count], whole_view(lowering, buffer));
+        else lower_set_view(lowering, entry->block->arguments[i], whole_view(lowering, buffer));
+    }
+}
+
+static ModelState *model_state(Lowering *lowering, const char *model) {
+    for (int i = 0; i < lowering->loops->states.count; i++)
+        if (strcmp(lowering->loops->states.items[i]->model, model) == 0) return lowering->loops->states.items[i];
+    return NULL;
+}
+
+/* Every state of a model has a fixed place in the caller's one state buffer. */
+static void place_states(Lowering *lowering) {
+    for (int i = 0; i < lowering->graph->states.count; i++) {
+        const State *state = lowering->graph->states.items[i];
+        ModelState *model = model_state(lowering, state->model);
+        if (!model) {
+            model = NEW(lowering->arena, ModelState);
+            model->model = state->model;
+            vector_push(lowering->arena, &lowering->loops->states, model);
+        }
+        Buffer *initial = buffer_of_constant(lowering->loops, state->initial->constant);
+        vector_push(lowering->arena, &model->buffers, initial);
+        vector_push(lowering->arena, &model->offsets, model->bytes);
+        model->bytes += (buffer_bytes_max(initial) + 63) / 64 * 64;
+    }
+}
+
+static int64_t state_offset(Lowering *lowering, const State *state) {
+    ModelState *model = model_state(lowering, state->model);
+    int at = 0;
+    for (int i = 0; i < lowering->graph->states.count; i++) {
+        const State *other = lowering->graph->states.items[i];
+        if (other == state) return model->offsets.items[at];
+        at += strcmp(other->model, state->model) == 0;
+    }
+    return 0;
+}
+
+static void declare_states(Lowering *lowering, const Entry *entry) {
+    for (int i = 0; i < entry->state_count; i++) {
+        const State *state = entry->states[i];
+        Buffer *buffer = buffer_create(lowering->loops, BUFFER_STATE, lower_fresh_name(lowering, "state"),
+                                       state->type.dtype, state->type.rank, state->type.dims, NULL);
+        buffer->offset = state_offset(lowering, state);
+        vector_push(lowering->arena, &lowering->entry->buffers, buffer);
+        lower_set_view(lowering, entry->block->arguments[entry->input_count + i], whole_view(lowering, buffer));
+        lowering->entry->uses_state = true;
+    }
+}
+
+static bool same_place(const View *a, const View *b) { return a->buffer == b->buffer && a->offset == b->offset; }
+
+/* Outputs that live elsewhere are copied; then the new states, through copies of their own where one state's new value
+ * is another's old one. */
+static void finish_outputs(Lowering *lowering, const Entry *entry) {
+    const Op *yield = block_terminator(entry->block);
+    for (int i = 0; i < entry->output_count; i++) {
+        View from = lower_view(lowering, yield->operands[i]);
+        View to = whole_view(lowering, lowering->entry->parameters[entry->input_count + i]);
+        if (!same_place(&from, &to) || !view_is_contiguous(lowering, &yield->operands[i]->type, &from))
+            lower_copy(lowering, &yield->operands[i]->type, &from, &to, entry->span, "");
+    }
+    View *next = NEW_ARRAY(lowering->arena, View, entry->state_count + 1);
+    for (int i = 0; i < entry->state_count; i++) {
+        const Value *value = yield->operands[entry->output_count + i];
+        next[i] = lower_view(lowering, value);
+        if (next[i].buffer->kind != BUFFER_STATE) continue;
+        View own = lower_view(lowering, entry->block->arguments[entry->input_count + i]);
+        if (same_place(&next[i], &own)) continue;
+        View copy = workspace_view(lowering, &value->type);
+        lower_copy(lowering, &value->type, &next[i], &copy, entry->span, "");
+        next[i] = copy;
+    }
+    for (int i = 0; i < entry->state_count; i++) {
+        View own = lower_view(lowering, entry->block->arguments[entry->input_count + i]);
+        if (!same_place(&next[i], &own))
+            lower_copy(lowering, &entry->states[i]->type, &next[i], &own, entry->span, "");
+    }
+}
+
+static void lower_entry(Lowering *lowering, Entry *entry) {
+    LoopFunction *function = loop_function_create(
+        lowering->loops, arena_printf(lowering->arena, "%s.%s", entry->model, entry->name), entry->span);
+    /* Callees print before their entry: it is moved to the end of the list below. */
+    function->is_entry = true;
+    function->model = entry->model;
+    function->entry_name = entry->name;
+    function->input_count = entry->input_count;
+    function->output_count = entry->output_count;
+    function->dim_count = entry->dim_count;
+    function->dims = entry->dims;
+    function->checks.items = entry->checks.items;
+    function->checks.count = entry->checks.count;
+    int position = lowering->loops->functions.count - 1;
+    lowering->entry = function;
+    lowering->entry_block = entry->block;
+    lowering->body = &function->body;
+    lowering->placed.count = 0;
+    declare_parameters(lowering, entry);
+    declare_states(lowering, entry);
+    lower_block(lowering, entry->block);
+    finish_outputs(lowering, entry);
+    LoopFunction **functions = lowering->loops->functions.items;
+    int last = lowering->loops->functions.count - 1;
+    memmove(&functions[position], &functions[position + 1], (size_t)(last - position) * sizeof *functions);
+    functions[last] = function;
+}
+
+LoopModule *lower_module(Module *module, const PassOptions *options) {
+    Lowering lowering = {.loops = loop_module_create(module), .graph = module, .exprs = module->exprs,
+                         .arena = module->arena, .options = options, .diagnostics = module->diagnostics};
+    int errors = diagnostics_error_count(module->diagnostics);
+    place_states(&lowering);
+    for (int i = 0; i < module->entries.count; i++) lower_entry(&lowering, module->entries.items[i]);
+    plan_memory(lowering.loops);
+    return diagnostics_error_count(module->diagnostics) == errors ? lowering.loops : NULL;
+}

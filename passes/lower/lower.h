@@ -1,0 +1,138 @@
+/* Graph to loops. Each op or cluster becomes one function of the loop IR and one call in its entry; moves that need no
+ * copy become views. Private to passes/lower; passes/passes.h shows what others call. */
+#ifndef TENON_PASSES_LOWER_LOWER_H
+#define TENON_PASSES_LOWER_LOWER_H
+
+#include "ir/loops/loops.h"
+#include "ir/target.h"
+#include "passes/passes.h"
+
+/* Where a value lies: a buffer of the entry, an offset, and strides by physical axis (pieces of its layout). */
+typedef struct View {
+    Buffer *buffer;
+    const Expr *offset; /* elements */
+    const Expr *strides[BUFFER_RANK_MAX];
+} View;
+
+typedef struct Placed {
+    const Value *value;
+    View view;
+} Placed;
+
+typedef struct Lowering {
+    LoopModule *loops;
+    Module *graph;
+    ExprTable *exprs;
+    Arena *arena;
+    const PassOptions *options;
+    Diagnostics *diagnostics;
+    LoopFunction *entry;
+    const Block *entry_block;
+    LoopBody *body; /* where calls go: the entry's or a scan's */
+    VECTOR(Placed) placed;
+    int next_name;
+} Lowering;
+
+typedef void LowerFunction(Lowering *lowering, const Op *op);
+#define OP(id, text, least, most, results, shape, traits, meaning) LowerFunction lower_##id;
+#include "ir/ops.def"
+#undef OP
+
+/* ---- lower.c: values in memory ---- */
+View lower_view(Lowering *lowering, const Value *value);
+void lower_set_view(Lowering *lowering, const Value *value, View view);
+/* Memory for a value: what was reserved for it (an entry's output), else fresh workspace. */
+View lower_allocate(Lowering *lowering, const Value *value);
+bool view_is_contiguous(Lowering *lowering, const Type *type, const View *view);
+void lower_block(Lowering *lowering, const Block *block);
+void lower_op(Lowering *lowering, const Op *op);
+const char *lower_fresh_name(Lowering *lowering, const char *hint);
+/* Copies one value into memory of the same type. */
+void lower_copy(Lowering *lowering, const Type *type, const View *from, const View *to, Span span, const char *path);
+
+/* Copies |from| into fresh memory for |to|, the same tensor in another layout; |op| gives place and path. */
+void lower_relayout(Lowering *lowering, const Op *op, const Value *from, const Value *to);
+/* An op, or a cluster, of pointwise ops only. */
+void lower_pointwise(Lowering *lowering, const Op *op);
+
+/* ---- kernel.c: one function being written ---- */
+typedef struct KernelOperand {
+    const Value *value;
+    Buffer *buffer;
+    View view;
+} KernelOperand;
+
+typedef struct Kernel {
+    Lowering *lowering;
+    LoopFunction *function;
+    const Op *cluster; /* the cluster, or the lone op */
+    Span span;
+    LoopBody *body;    /* where statements go now */
+    int width;         /* vectors * lanes of the tiles: the range of l, for simpler indices */
+    VECTOR(KernelOperand) operands;
+} Kernel;
+
+/* A position in a tensor: one index per logical axis, over loop variables, r and l. */
+typedef struct Coordinates {
+    const Expr *at[RANK_MAX];
+} Coordinates;
+
+typedef struct TileShape {
+    int rows, vectors, lanes;
+} TileShape;
+
+Kernel kernel_begin(Lowering *lowering, const Op *op);
+/* The function's parameter for a value that is read, or written (then memory is allocated). */
+Buffer *kernel_operand(Kernel *kernel, const Value *value);
+Buffer *kernel_result(Kernel *kernel, const Value *value);
+/* A parameter for any place, written or not. */
+Buffer *kernel_parameter(Kernel *kernel, const Type *type, const View *view, bool written, const char *name);
+void kernel_end(Kernel *kernel); /* adds the call to the entry */
+
+Access kernel_access(Kernel *kernel, Buffer *buffer, const Type *type, const Coordinates *coordinates);
+Tile *kernel_load(Kernel *kernel, const Access *access, TileShape shape);
+void kernel_store(Kernel *kernel, Tile *tile, const Access *access);
+Tile *kernel_constant(Kernel *kernel, DType dtype, double value, TileShape shape);
+Tile *kernel_map(Kernel *kernel, OpKind op, DType dtype, Tile *a, Tile *b);
+Tile *kernel_fma(Kernel *kernel, Tile *a, Tile *b, Tile *c);
+Tile *kernel_select(Kernel *kernel, Tile *condition, Tile *a, Tile *b);
+Tile *kernel_reduce(Kernel *kernel, OpKind op, Tile *tile);
+Tile *kernel_position(Kernel *kernel, const Expr *position, DType dtype, TileShape shape);
+/* The operand |index| of |op|, NULL where it is absent. */
+Buffer *kernel_optional(Kernel *kernel, const Op *op, int index);
+/* A symbol for one range of a contraction's nest. */
+const Expr *kernel_range(Kernel *kernel, Range *out_range, const char *name, const Expr *low, const Expr *high);
+Tile *kernel_contract(Kernel *kernel, Tile *initial, const Access *a, const Access *b, const Range *ranges, int depth,
+                      int64_t chunk, DType dtype, TileShape shape);
+/* Work items; must be the outermost loop. */
+const Expr *kernel_parallel(Kernel *kernel, int items);
+/* Opens a loop and moves into its body; kernel_leave moves back to |outer|. */
+const Expr *kernel_for(Kernel *kernel, const char *name, const Expr *low, const Expr *high);
+const Expr *kernel_lanes(Kernel *kernel, const char *name, const Expr *low, const Expr *high, int width);
+const Expr *kernel_rows(Kernel *kernel, const char *name, const Expr *low, const Expr *high, int rows_max);
+LoopStatement *kernel_last(Kernel *kernel);
+/* Adds a carried tile to the loop statement |loop|; returns the value inside. Finish with kernel_carry_next. */
+Tile *kernel_carry(Kernel *kernel, LoopStatement *loop, Tile *initial);
+Tile *kernel_carry_next(Kernel *kernel, LoopStatement *loop, int index, Tile *next);
+const Expr *number(const Kernel *kernel, int64_t value);
+const Expr *row_symbol(const Kernel *kernel);
+const Expr *lane_symbol(const Kernel *kernel);
+
+/* ---- epilogue.c ---- */
+/* The value that is the cluster's anchor result (or the op's), computed as |tile| at |coordinates|: applies the ops that
+ * follow it in the cluster and stores what the cluster yields. */
+void kernel_finish_tile(Kernel *kernel, const Value *anchor, Tile *tile, const Coordinates *coordinates);
+/* The tile of a value of the cluster at some place, computed from memory and from |anchor|'s tile if it uses it. */
+Tile *kernel_value_at(Kernel *kernel, const Value *value, const Value *anchor, Tile *tile, const Coordinates *coordinates,
+                      TileShape shape);
+/* Zeros around the stored results, where their layouts have halos. */
+void kernel_fill_halos(Kernel *kernel);
+/* The cluster around an op, or the op itself. */
+const Op *cluster_of(const Op *op);
+/* The op a cluster is built around; a lone op is its own anchor; NULL: pointwise only. */
+const Op *cluster_anchor(const Op *op);
+int cluster_result_count(const Op *op);
+const Value *cluster_yield(const Op *op, int index); /* the inner value behind result |index| */
+const Value *cluster_result(const Op *op, int index);
+
+#endif

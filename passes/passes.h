@@ -1,0 +1,42 @@
+/* Passes over the graph and the road down to loops. A pass is a page: one file, one function, its contract above it.
+ * passes.def is the pipeline, top to bottom. */
+#ifndef TENON_PASSES_PASSES_H
+#define TENON_PASSES_PASSES_H
+
+#include "ir/graph.h"
+#include "ir/loops/loops.h"
+#include "ir/target.h"
+
+typedef struct PassOptions {
+    TargetInfo target;     /* what schedules are made for */
+    bool plain;        /* -O0: no clusters, no schedules, plain loops */
+    bool explain;      /* rejected fusions tell why, on |explanations| */
+    Text *explanations;
+} PassOptions;
+
+typedef bool GraphPass(Module *module, const PassOptions *options);
+
+typedef struct PassInfo {
+    const char *name, *meaning;
+    GraphPass *run;
+    bool optional; /* not run at -O0 */
+} PassInfo;
+
+extern const PassInfo pass_infos[];
+extern const int pass_count;
+const PassInfo *pass_find(const char *name);
+
+#define PASS(name, when, meaning) GraphPass pass_##name;
+#include "passes/passes.def"
+#undef PASS
+
+/* The loop module of a graph whose passes have run. NULL: errors were reported. */
+LoopModule *lower_module(Module *module, const PassOptions *options);
+
+/* Adds what every op of |entry| computes as outputs named by layer, at most |outputs_max| in all. */
+void expose_layers(Module *module, Entry *entry, int outputs_max);
+
+/* Gives the entries' workspace buffers their offsets: buffers whose lives overlap do not overlap in memory. */
+void plan_memory(LoopModule *module);
+
+#endif

@@ -1,0 +1,5 @@
+/* libFuzzer entry: any bytes as a .npz file. */
+#include "test/fuzz/fuzz_weights.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size) { return fuzz_reader(npz_read, bytes, size); }

@@ -1,0 +1,7 @@
+/* libFuzzer entry: any bytes as a .safetensors file. */
+#include "test/fuzz/fuzz_weights.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size) {
+    return fuzz_reader(safetensors_read, bytes, size);
+}

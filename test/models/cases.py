@@ -1,0 +1,173 @@
+"""The recorded models: what goes in, what came out when another program ran them, and how close Tenon must come.
+
+Each function prepares one case from the folder of recordings and is named as the .tn file it belongs to. Marks follow
+from how far two good programs differ: 1e-5 of the range of an output for single layers and small networks, 1e-4 for
+deep ones, and the exact number of right answers over the first 5 000 test digits of MNIST.
+"""
+import gzip
+import json
+
+import numpy as np
+
+SMALL, DEEP = 1e-5, 1e-4
+
+
+class Case:
+    """inputs, expected: arrays by the names of the entry. rows: the extent of axis 0 to cut a batch along, or 0 to run
+    all at once; batch: rows in one call. Expected outputs may have fewer rows than there are inputs. right: labels and
+    how many of them the largest element of the first output must meet. strays: rows that may miss the mark, up to ten
+    times."""
+
+    def __init__(self, inputs, expected, mark=SMALL, rows=0, batch=500, right=None, strays=0):
+        self.inputs, self.expected, self.mark = inputs, expected, mark
+        self.rows, self.batch, self.right, self.strays = rows, batch, right, strays
+
+
+def safetensors_read(path):
+    dtypes = {"F32": "<f4", "U8": "u1", "I64": "<i8"}
+    data = path.read_bytes()
+    start = 8 + int.from_bytes(data[:8], "little")
+    tensors = {}
+    for name, entry in json.loads(data[8:start]).items():
+        if name != "__metadata__":
+            first, end = entry["data_offsets"]
+            tensors[name] = np.frombuffer(data[start + first:start + end], dtypes[entry["dtype"]]).reshape(entry["shape"])
+    return tensors
+
+
+def digits(data):
+    """The first 5 000 test digits: f32[5000, 28, 28] in 0..1, and labels."""
+    folder = data / "data-mnist"
+    images = gzip.decompress((folder / "test5k-images-idx3-ubyte.gz").read_bytes())
+    labels = gzip.decompress((folder / "test5k-labels-idx1-ubyte.gz").read_bytes())
+    images = np.frombuffer(images, np.uint8, offset=16).reshape(-1, 28, 28)
+    return images.astype(np.float32) / np.float32(255), np.frombuffer(labels, np.uint8, offset=8)
+
+
+def digits_case(data, outputs, name, count, channels, mark=SMALL):
+    images, labels = digits(data)
+    x = images[:, None] if channels else images
+    return Case({"x": x}, {"y": np.load(data / outputs)[name]}, mark, rows=len(x), right=(labels, count))
+
+
+def layer_case(data, case, inputs, outputs, mark=SMALL):
+    """A file of torch-layer-refs; inputs and outputs: names in the entry, in the order of in.0, in.1, .. and out.0, .."""
+    tensors = safetensors_read(data / "torch-layer-refs" / f"{case}.safetensors")
+    return Case({name: tensors[f"in.{i}"] for i, name in enumerate(inputs.split())},
+                {name: tensors[f"out.{i}"] for i, name in enumerate(outputs.split()) if name != "-"}, mark)
+
+
+def lenet5_relu(data):
+    io = np.load(data / "lenet5-jinsoo/io.npz")
+    x = io["x_first200"][:, None]
+    return Case({"x": x}, {"y": io["logp"][:200]}, rows=200, batch=64, right=(io["labels"][:200], 200))
+
+
+def mlp_sigmoid(data):
+    return digits_case(data, "dlfs-mnist/outputs_first1000.npz", "mlp_y", 4587, channels=False)
+
+
+def simple_convnet(data):
+    return digits_case(data, "dlfs-mnist/outputs_first1000.npz", "simple_y", 4922, channels=True)
+
+
+def deep_convnet(data):
+    return digits_case(data, "dlfs-mnist/outputs_first1000.npz", "deep_y", 4953, channels=True)
+
+
+def row_lstm(data):
+    return digits_case(data, "mnist-lstm-tflm/outputs_first1000.npz", "y", 4889, channels=False)
+
+
+def maxpool_mlp(data):
+    io = np.load(data / "mnist-onnx-mlir/io.npz")
+    images, labels = digits(data)
+    return Case({"x": images[:1000, None]}, {"y": io["prob"]}, rows=1000, right=(labels[:1000], 912))
+
+
+def tiny_vgg(data):
+    io = np.load(data / "tiny-vgg-cnn-explainer/io.npz")
+    return Case({"x": io["x"]}, {"y": io["y"]}, rows=20, batch=8, right=(io["labels"], 14))
+
+
+def pictures(data):
+    """Eight photographs of CIFAR-10 as ResNet-20 sees them, normalized; and their pixels, f64[8, 3, 32, 32] in 0..255."""
+    x = np.load(data / "resnet-cifar10/input_first8.npz")["x"]
+    mean = np.array([0.485, 0.456, 0.406]).reshape(3, 1, 1)
+    deviation = np.array([0.229, 0.224, 0.225]).reshape(3, 1, 1)
+    return x, np.rint((x * deviation + mean) * 255)
+
+
+def resnet8(data):
+    _, pixels = pictures(data)
+    x = np.ascontiguousarray(pixels.transpose(0, 2, 3, 1), np.float32)
+    # The recording itself is 1.3e-6 away from the same sums taken in f64.
+    return Case({"x": x}, {"y": np.load(data / "mlperf-tiny/io.npz")["resnet8_y"][:8]}, 2e-6, rows=8, batch=5)
+
+
+def resnet20(data):
+    x, _ = pictures(data)
+    y = np.load(data / "resnet-cifar10/outputs_1000.npz")["resnet20"][:8]
+    return Case({"x": x}, {"y": y}, DEEP, rows=8, batch=5)
+
+
+def autoencoder(data):
+    """All 196 windows of five frames; the first 64 copies are recorded, and every window's error. A few windows lead a
+    unit of the narrowest layer right to the kink of its relu: there the recording is up to 2.4e-4 away from the same
+    sums in f64."""
+    io = np.load(data / "mlperf-tiny/io.npz")
+    frames = np.fromfile(data / "mlperf-tiny/normal_id_01_00000000_hist_librosa.bin", "<f4").reshape(-1, 128)
+    x = np.stack([frames[i:i + 5].reshape(-1) for i in range(len(frames) - 4)])
+    assert np.array_equal(x[:64], io["ad01_x"])
+    return Case({"x": x}, {"y": io["ad01_y"], "error": io["ad01_mse"]}, DEEP, rows=196, batch=100, strays=6)
+
+
+def rnn_tanh_2layer_bidir(data):
+    return layer_case(data, "rnn_tanh_2layer_bidir", "x", "y h")
+
+
+def gru_2layer_bidir(data):
+    return layer_case(data, "gru_2layer_bidir", "x", "y h")
+
+
+def lstm_2layer_bidir(data):
+    return layer_case(data, "lstm_2layer_bidir", "x", "y h c")
+
+
+def luong_general(data):
+    return layer_case(data, "luong_general", "x memory", "y attention")
+
+
+def mha_causal(data):
+    case = layer_case(data, "mha_causal", "x mask", "y a")
+    case.inputs["mask"] = case.inputs["mask"].astype(np.bool_)
+    return case
+
+
+def transformer_encoder_postnorm(data):
+    return layer_case(data, "transformer_encoder_postnorm", "x", "y")
+
+
+def se_residual_block(data):
+    return layer_case(data, "se_residual_block", "x", "y")
+
+
+def inception_block(data):
+    return layer_case(data, "inception_block", "x", "y")
+
+
+def conv2d_odd(data):
+    return layer_case(data, "conv2d_odd", "x", "y")
+
+
+def pools_and_resize(data):
+    return layer_case(data, "pools_and_resize", "x", "y0 y1 y2 y3 y4 y5 - y7")
+
+
+def activations_wide(data):
+    return layer_case(data, "activations_wide", "x", "elu selu gelu silu softplus mish hardswish hardsigmoid leaky_relu "
+                                                     "relu6 softsign softmax log_softmax logsigmoid")
+
+
+def lrn(data):
+    return layer_case(data, "lrn", "x", "y")

@@ -1,0 +1,134 @@
+#!/usr/bin/env python3
+"""Compares a compiled network, and the interpreter, with what another program answered.
+
+    check.py SOURCE.tn WORK TENON [COMPILE-FLAG..]
+
+SOURCE names a case of cases.py; WORK is a folder to write in; TENON the compiler. The recordings are in the folder that
+the environment variable TENON_DATA names; without it nothing is checked and the exit status is 77. The weights file is
+the one SOURCE names, looked for in that folder.
+
+A batch must also give each row the very bits that a smaller batch gives it: sums have a fixed order.
+"""
+import os
+import pathlib
+import re
+import subprocess
+import sys
+
+import numpy as np
+
+import cases
+
+INTERPRETED_ROWS = 3
+
+
+class Failure(Exception):
+    pass
+
+
+class Runner:
+    def __init__(self, source, work, tenon, flags, data):
+        self.source, self.work, self.tenon, self.flags = source, work, tenon, flags
+        weights = re.search(r'^weights from "([^"]*)"', source.read_text(), re.MULTILINE)
+        self.weights = [f"--weights={data / weights[1]}"] if weights else []
+
+    def command(self, *arguments):
+        result = subprocess.run([self.tenon, *map(str, arguments)], capture_output=True, text=True)
+        if result.returncode != 0:
+            raise Failure(f"{' '.join(map(str, arguments))}: exit status {result.returncode}\n{result.stderr}")
+
+    def compile(self):
+        library = self.work / f"{self.source.stem}.so"
+        self.command("compile", self.source, *self.weights, *self.flags, "-o", library)
+        return library
+
+    def run(self, program, inputs):
+        """Outputs by name. program: a library, or the source to interpret."""
+        given, got = self.work / "in.npz", self.work / "out.npz"
+        np.savez(given, **inputs)
+        got.unlink(missing_ok=True)
+        weights = self.weights if program == self.source else []
+        self.command("run", program, *weights, *[f"{name}=@{given}:{name}" for name in inputs], "-o", got)
+        with np.load(got) as file:
+            return {name: file[name] for name in file.files}
+
+
+def rows_of(case, first, end):
+    return {name: x[first:end] for name, x in case.inputs.items()}
+
+
+def run_all(runner, case, library):
+    if not case.rows:
+        return runner.run(library, case.inputs)
+    parts = [runner.run(library, rows_of(case, first, first + case.batch)) for first in range(0, case.rows, case.batch)]
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+
+def compare(what, got, case, rows=None):
+    """Each expected output against what came, as a share of its range."""
+    for name, expected in case.expected.items():
+        if name not in got:
+            raise Failure(f"{what}: no output {name}, there are {', '.join(got)}")
+        count = min(len(expected), rows or len(expected))
+        expected, y = expected[:count], got[name][:count]
+        if y.shape != expected.shape:
+            raise Failure(f"{what}: {name} is {y.shape}, expected {expected.shape}")
+        span = float(np.ptp(case.expected[name]))
+        off = np.abs(y.astype(np.float64) - expected).reshape(count, -1).max(axis=1) / span
+        print(f"{what}: {name} differs by {off.max():.1e} of its range ({case.mark:.0e} allowed)")
+        allowed = 10 * case.mark if case.strays else case.mark
+        if np.sum(~(off <= case.mark)) > case.strays or not np.all(off <= allowed):
+            raise Failure(f"{what}: {name} is too far off")
+
+
+def check_right(got, case):
+    labels, wanted = case.right
+    right = int(np.sum(next(iter(got.values())).argmax(axis=1) == labels))
+    print(f"compiled: {right} of {len(labels)} right")
+    if right != wanted:
+        raise Failure(f"expected {wanted} right")
+
+
+def check_batches(runner, case, library, got):
+    """One row, and an odd number of rows from the middle, against the same rows of the whole."""
+    first = case.rows // 2
+    for count in (1, min(7, case.batch, case.rows - first)):
+        for name, y in runner.run(library, rows_of(case, first, first + count)).items():
+            if y.tobytes() != got[name][first:first + count].tobytes():
+                raise Failure(f"{name}: a batch of {count} gives other bits than a batch of {case.batch}")
+
+
+def check(runner, case):
+    if case.rows:
+        few = rows_of(case, 0, INTERPRETED_ROWS)
+        compare("interpreted", runner.run(runner.source, few), case, INTERPRETED_ROWS)
+    else:
+        compare("interpreted", runner.run(runner.source, case.inputs), case)
+    library = runner.compile()
+    got = run_all(runner, case, library)
+    compare("compiled", got, case)
+    if case.right:
+        check_right(got, case)
+    if case.rows:
+        check_batches(runner, case, library, got)
+
+
+def main():
+    if len(sys.argv) < 4:
+        raise SystemExit(__doc__)
+    data = os.environ.get("TENON_DATA")
+    if not data:
+        print("TENON_DATA names no folder of recorded models: nothing is checked")
+        return 77
+    source, work, data = pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2]), pathlib.Path(data)
+    work.mkdir(parents=True, exist_ok=True)
+    try:
+        check(Runner(source, work, sys.argv[3], sys.argv[4:], data), getattr(cases, source.stem)(data))
+    except Failure as failure:
+        print(f"{source.name}: {failure}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,83 @@
+/* tenon run: a source or IR text is interpreted, a library is called. Both print or write the results by name. */
+#include "tools/interpret.h"
+#include "tools/library.h"
+#include "tools/pipeline.h"
+#include "tools/results.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static bool ends_with(const char *text, const char *suffix) {
+    size_t length = strlen(text), tail = strlen(suffix);
+    return length >= tail && strcmp(text + length - tail, suffix) == 0;
+}
+
+static ArgumentWords argument_words(Arena *arena, const Options *options, bool fill) {
+    const char **dims = NEW_ARRAY(arena, const char *, options->dims.count + 1);
+    for (int i = 0; i < options->dims.count; i++)
+        dims[i] = arena_printf(arena, "%s=%s", options->dims.items[i].name, options->dims.items[i].value);
+    return (ArgumentWords){.inputs = options->words.items + 1, .input_count = options->words.count - 1, .dims = dims,
+                           .dim_count = options->dims.count, .fill = fill};
+}
+
+static int show_results(Arena *arena, Diagnostics *diagnostics, const Entry *entry, Tensor *const *results, const char *path) {
+    TensorSource *sources = NEW_ARRAY(arena, TensorSource, entry->output_count + 1);
+    for (int i = 0; i < entry->output_count; i++)
+        sources[i] = tensor_source(arena, results[i], entry->output_names[i], results[i]->dtype);
+    if (path) return tensors_write(diagnostics, path, sources, entry->output_count) ? 0 : 1;
+    Text text;
+    text_init(&text);
+    for (int i = 0; i < entry->output_count; i++) tensor_show(&text, &sources[i]);
+    fputs(text.bytes ? text.bytes : "", stdout);
+    text_deinit(&text);
+    return 0;
+}
+
+static int interpret(Arena *arena, Diagnostics *diagnostics, const Options *options) {
+    Pipeline pipeline;
+    if (!pipeline_init(&pipeline, arena, diagnostics, options, options->words.items[0])) return 1;
+    if (!pipeline_load(&pipeline, false)) return 1;
+    if (pipeline.loops) {
+        diagnose_error(diagnostics, E0608, (Span){0}, "a loops file cannot be interpreted here; compile it");
+        return 1;
+    }
+    Entry *entry = entry_choose(diagnostics, pipeline.graph, options->values[OPTION_MODEL], options->values[OPTION_ENTRY]);
+    if (!entry) return 1;
+    EntrySignature signature = entry_signature(arena, entry);
+    ArgumentWords words = argument_words(arena, options, false);
+    EntryArguments arguments;
+    if (!arguments_resolve(arena, diagnostics, &signature, &words, &arguments)) return 1;
+    Tensor **results = NEW_ARRAY(arena, Tensor *, entry->output_count + 1);
+    bool wide = options->values[OPTION_DECLARED] == NULL;
+    if (!interpret_entry(arena, diagnostics, entry, &arguments, wide, NULL, results)) return 1;
+    return show_results(arena, diagnostics, entry, results, options->values[OPTION_OUTPUT]);
+}
+
+int command_run(Arena *arena, Diagnostics *diagnostics, const Options *options) {
+    if (!options->words.count) {
+        fprintf(stderr, "tenon: run takes a source or a library, then its inputs\n");
+        return 2;
+    }
+    const char *path = options->words.items[0], *threads = options->values[OPTION_THREADS];
+    if (ends_with(path, ".tn") || ends_with(path, ".tir")) return interpret(arena, diagnostics, options);
+    RunLibraryOptions run = {.library = path, .model = options->values[OPTION_MODEL], .entry = options->values[OPTION_ENTRY],
+                             .output = options->values[OPTION_OUTPUT]};
+    run.call.words = argument_words(arena, options, false);
+    run.call.state = options->values[OPTION_STATE];
+    run.call.threads = threads ? atoi(threads) : 1;
+    return run_library(arena, diagnostics, &run);
+}
+
+int command_bench(Arena *arena, Diagnostics *diagnostics, const Options *options) {
+    if (!options->words.count) {
+        fprintf(stderr, "tenon: bench takes a library\n");
+        return 2;
+    }
+    const char *threads = options->values[OPTION_THREADS], *seconds = options->values[OPTION_MIN_TIME], *flops = options->values[OPTION_FLOPS];
+    BenchLibraryOptions bench = {.library = options->words.items[0], .model = options->values[OPTION_MODEL],
+                                 .entry = options->values[OPTION_ENTRY], .min_time = seconds ? strtod(seconds, NULL) : 0,
+                                 .flops = flops ? strtod(flops, NULL) : 0, .json = options->values[OPTION_JSON] != NULL};
+    bench.call.words = argument_words(arena, options, true);
+    bench.call.threads = threads ? atoi(threads) : 1;
+    return bench_library(arena, diagnostics, &bench);
+}
