@@ -86,7 +86,7 @@ static bool place_members(Archive *archive) {
 /* Fields end with spaces, not with a zero. */
 static bool write_header(Archive *archive, const char *name, const char *mode, uint64_t size) {
     struct ar_hdr header;
-    char text[sizeof header + 1];
+    char text[sizeof header + 12]; /* room for any size, though place_members admits ten digits only */
     snprintf(text, sizeof text, "%-16s%-12s%-6s%-6s%-8s%-10llu%s", name, "0", "0", "0", mode,
              (unsigned long long)size, ARFMAG);
     return output_write(archive->output, text, sizeof header);
@@ -123,7 +123,7 @@ static bool write_long_names(Archive *archive) {
     const Text *names = &archive->long_names;
     if (!names->length) return true;
     struct ar_hdr header;
-    char text[sizeof header + 1];
+    char text[sizeof header + 12];
     snprintf(text, sizeof text, "%-48s%-10zu%s", "//", names->length, ARFMAG);
     return output_write(archive->output, text, sizeof header) &&
            output_write(archive->output, names->bytes, names->length) &&

@@ -1,20 +1,8 @@
+#include "ir/parse_internal.h"
+#include "ir/shapes/infer.h"
 #include "ir/text_form.h"
 
-#include "ir/reader.h"
-#include "ir/shapes/infer.h"
-
 #include <string.h>
-
-typedef struct NamedValue {
-    const char *name;
-    Value *value;
-} NamedValue;
-
-typedef struct GraphParser {
-    Reader reader;
-    Module *module;
-    VECTOR(NamedValue) values; /* innermost last */
-} GraphParser;
 
 static Value *find_constant(GraphParser *parser, const char *name) {
     for (int i = 0; i < parser->module->constants.count; i++)
@@ -321,7 +309,7 @@ static void parse_weights(GraphParser *parser, Constant *constant) {
     reader_expect_mark(reader, ']');
 }
 
-static void parse_constant(GraphParser *parser) {
+void graph_parse_constant(GraphParser *parser) {
     Reader *reader = &parser->reader;
     Span span = reader->token.span;
     const char *name = reader_global(reader);
@@ -356,7 +344,7 @@ static void parse_constant(GraphParser *parser) {
     constant->span = reader_place(reader);
 }
 
-static void parse_dim(GraphParser *parser) {
+void graph_parse_dim(GraphParser *parser) {
     Reader *reader = &parser->reader;
     Dim *dim = NEW(parser->module->arena, Dim);
     dim->span = reader->token.span;
@@ -532,8 +520,8 @@ Module *graph_parse(Arena *arena, Diagnostics *diagnostics, const SourceFile *so
     Span version_span = reader->token.span;
     if (reader_integer(reader) != 1) reader_error(reader, version_span, "this program reads version 1");
     while (!reader->failed && reader->token.kind != TOKEN_END) {
-        if (reader_take_word(reader, "dim")) parse_dim(&parser);
-        else if (reader_take_word(reader, "const")) parse_constant(&parser);
+        if (reader_take_word(reader, "dim")) graph_parse_dim(&parser);
+        else if (reader_take_word(reader, "const")) graph_parse_constant(&parser);
         else if (reader_take_word(reader, "state")) parse_state(&parser);
         else if (reader_take_word(reader, "entry")) parse_entry(&parser);
         else reader_error(reader, reader->token.span, "expected dim, const, state or entry");

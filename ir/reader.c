@@ -100,8 +100,9 @@ static void take_number(Reader *reader, Token *token) {
     token->kind = real ? TOKEN_FLOAT : TOKEN_INTEGER;
     token->real = strtod(digits, NULL);
     errno = 0;
-    token->integer = strtoll(digits, NULL, 10);
-    if (!real && errno == ERANGE)
+    unsigned long long magnitude = strtoull(digits, NULL, 10);
+    token->integer = (int64_t)magnitude; /* 2^63 becomes INT64_MIN, right only behind a sign */
+    if (!real && (errno == ERANGE || magnitude > (uint64_t)INT64_MAX + 1))
         reader_error(reader, (Span){reader->source, start, reader->offset}, "the number exceeds 64 bits");
 }
 
@@ -191,8 +192,9 @@ int64_t reader_integer(Reader *reader) {
         reader_error(reader, reader->token.span, "expected an integer");
         return 0;
     }
+    if (!negative && value < 0) reader_error(reader, reader->token.span, "the number exceeds 64 bits");
     reader_next(reader);
-    return negative ? -value : value;
+    return negative && value > 0 ? -value : value;
 }
 
 double reader_number(Reader *reader) {
@@ -200,8 +202,7 @@ double reader_number(Reader *reader) {
     double value = reader->token.real;
     if (reader_at_word(reader, "inf")) value = INFINITY;
     else if (reader_at_word(reader, "nan")) value = NAN;
-    else if (reader->token.kind == TOKEN_INTEGER) value = (double)reader->token.integer;
-    else if (reader->token.kind != TOKEN_FLOAT) {
+    else if (reader->token.kind != TOKEN_INTEGER && reader->token.kind != TOKEN_FLOAT) {
         reader_error(reader, reader->token.span, "expected a number");
         return 0;
     }
@@ -222,9 +223,17 @@ const Symbol *reader_find_symbol(const Reader *reader, const char *name) {
     return NULL;
 }
 
+/* @N is the dim N where an inner symbol has its name. */
+static const Symbol *find_outermost(const Reader *reader, const char *name) {
+    for (int i = 0; i < reader->symbols.count; i++)
+        if (strcmp(reader->symbols.items[i].name, name) == 0) return reader->symbols.items[i].symbol;
+    return NULL;
+}
+
 static const Expr *read_atom(Reader *reader) {
     Token token = reader->token;
     if (token.kind == TOKEN_INTEGER) {
+        if (token.integer < 0) reader_error(reader, token.span, "the number exceeds 64 bits");
         reader_next(reader);
         return expr_constant(reader->exprs, token.integer);
     }
@@ -238,7 +247,7 @@ static const Expr *read_atom(Reader *reader) {
             reader_expect_mark(reader, ')');
             return token.text[1] == 'i' ? expr_min(reader->exprs, a, b) : expr_max(reader->exprs, a, b);
         }
-    } else if (token.kind == TOKEN_WORD || token.kind == TOKEN_VALUE) {
+    } else if (token.kind == TOKEN_WORD || token.kind == TOKEN_VALUE || token.kind == TOKEN_GLOBAL) {
         reader_next(reader);
     } else if (reader_take_mark(reader, '(')) {
         const Expr *inner = reader_expr(reader);
@@ -248,7 +257,8 @@ static const Expr *read_atom(Reader *reader) {
         reader_error(reader, token.span, "expected an index expression");
         return expr_constant(reader->exprs, 0);
     }
-    const Symbol *symbol = reader_find_symbol(reader, token.text);
+    const Symbol *symbol = token.kind == TOKEN_GLOBAL ? find_outermost(reader, token.text)
+                                                      : reader_find_symbol(reader, token.text);
     if (!symbol) {
         reader_error(reader, token.span, "'%s' is no dim or index here", token.text);
         return expr_constant(reader->exprs, 0);
@@ -256,9 +266,11 @@ static const Expr *read_atom(Reader *reader) {
     return expr_symbol(reader->exprs, symbol);
 }
 
-/* "N%16" reads as a word and the value %16; no value follows an operand otherwise. */
+/* "N%16" reads as a word and the value %16; a value on the next line is no part of the expression. */
 static bool at_constant_remainder(const Reader *reader) {
-    return reader->token.kind == TOKEN_VALUE && isdigit((unsigned char)reader->token.text[0]);
+    const Token *token = &reader->token;
+    return token->kind == TOKEN_VALUE && isdigit((unsigned char)token->text[0]) && token->span.start > 0 &&
+           !isspace((unsigned char)reader->source->text[token->span.start - 1]);
 }
 
 static const Expr *read_product(Reader *reader) {

@@ -1,2 +1,273 @@
+/* choose_layouts: how values lie in memory between clusters, and the relayouts where two demands differ.
+ *   before   %2 = cluster @conv1 {..} : f32[N, 64, 56, 56]
+ *   after    %2 = cluster @conv1 {..} : f32[N, 64, 56, 56] layout [d0, d1/16, d2 halo 1:1, d3 halo 1:1, d1%16]
+ * A convolution with lanes along channels yields blocks of 16 channels and wants them if it has that many; poolings and
+ * pointwise clusters keep what they get. A value carries the halo of its hungriest reader, which its producer fills with
+ * zeros on every call. Weights are laid out in panels of the tile's width. Everything else is row major. Sound: relayout
+ * changes no value; results and inputs of an entry stay row major. */
 #include "passes/passes.h"
-bool pass_choose_layouts(Module *module, const PassOptions *options) { (void)module; (void)options; return true; }
+
+#include "ir/shapes/infer.h"
+
+#include <string.h>
+
+enum { CHANNEL_BLOCK = 16 };
+
+static const Op *anchor_of(const Op *op) {
+    if (op->kind != OP_CLUSTER) return op;
+    for (const Op *inner = op->body->first; inner; inner = inner->next)
+        if (op_infos[inner->kind].traits & (OP_CONTRACTION | OP_WINDOW | OP_REDUCTION)) return inner;
+    return op->body->first;
+}
+
+static bool has_variant(const Op *op, const char *variant) {
+    return op->schedule && op->schedule->variant && strcmp(op->schedule->variant, variant) == 0;
+}
+
+/* The convolution that |op| computes, when its schedule asks for layouts; else NULL. */
+static const Op *scheduled_conv(const Op *op) {
+    const Op *anchor = anchor_of(op);
+    if (anchor->kind != OP_CONV) return NULL;
+    return has_variant(op, "direct") || has_variant(op, "columns") ? anchor : NULL;
+}
+
+static int channel_axis(const Op *conv) { return conv->operands[0]->type.rank - (conv->operands[1]->type.rank - 2) - 1; }
+
+static bool wants_blocks(const Op *op, const Op *conv) {
+    int64_t channels;
+    return has_variant(op, "direct") && expr_is_constant(conv->operands[0]->type.dims[channel_axis(conv)], &channels) &&
+           channels % CHANNEL_BLOCK == 0;
+}
+
+/* ---- Layouts ---- */
+
+typedef struct Halo {
+    int64_t before[RANK_MAX], after[RANK_MAX];
+} Halo;
+
+static const Layout *map_layout(Module *module, int rank, int channel, bool blocked, const Halo *halo) {
+    Layout layout;
+    memset(&layout, 0, sizeof layout);
+    for (int i = 0; i < rank; i++) {
+        bool split = blocked && i == channel;
+        layout.pieces[layout.count++] = (Piece){split ? PIECE_DIV : PIECE_WHOLE, i, split ? CHANNEL_BLOCK : 0,
+                                                split ? 0 : halo->before[i], split ? 0 : halo->after[i]};
+    }
+    if (blocked) layout.pieces[layout.count++] = (Piece){PIECE_MOD, channel, CHANNEL_BLOCK, 0, 0};
+    return layout_intern(module, &layout);
+}
+
+/* Taps of the last output may not reach the declared end of the padding; all of it is kept all the same. */
+static void widen(Halo *halo, const Op *conv) {
+    int spatial = conv->operands[1]->type.rank - 2, first = channel_axis(conv) + 1;
+    for (int i = 0; i < spatial; i++) {
+        int64_t before = op_int_at(conv, ATTR_PADDING, 2 * i, 0), after = op_int_at(conv, ATTR_PADDING, 2 * i + 1, 0);
+        if (before > halo->before[first + i]) halo->before[first + i] = before;
+        if (after > halo->after[first + i]) halo->after[first + i] = after;
+    }
+}
+
+/* The halo that the scheduled convolutions reading |value| in |block| want. */
+static Halo halo_for(const Block *block, const Value *value) {
+    Halo halo = {{0}, {0}};
+    for (const Op *op = block->first; op; op = op->next) {
+        const Op *conv = scheduled_conv(op);
+        if (conv && conv->operands[0] == value) widen(&halo, conv);
+    }
+    return halo;
+}
+
+static bool is_blocked(const Layout *layout) { return layout && layout->pieces[layout->count - 1].kind == PIECE_MOD; }
+
+/* Written by kernels that place elements by layout and fill halos. */
+static bool can_write_layout(const Op *op) {
+    const Op *anchor = anchor_of(op);
+    if (anchor->kind == OP_CONV) return true;
+    return op_infos[anchor->kind].traits & (OP_WINDOW | OP_POINTWISE);
+}
+
+/* Whether the result of |op| comes in channel blocks: convolutions decide, what follows them keeps. */
+static bool yields_blocks(const Op *op, int *out_channel) {
+    const Op *anchor = anchor_of(op), *conv = scheduled_conv(op);
+    if (conv) {
+        *out_channel = channel_axis(conv);
+        return has_variant(op, "direct");
+    }
+    if (!(op_infos[anchor->kind].traits & (OP_WINDOW | OP_POINTWISE))) return false;
+    for (const Op *inner = op->kind == OP_CLUSTER ? op->body->first : op; inner; inner = inner->next) {
+        for (int i = 0; i < inner->operand_count; i++) {
+            const Type *type = &inner->operands[i]->type;
+            if (!is_blocked(type->layout) || type->rank != op->results[0]->type.rank) continue;
+            *out_channel = type->layout->pieces[type->layout->count - 1].axis;
+            return type->dims[*out_channel] == op->results[0]->type.dims[*out_channel];
+        }
+        if (op->kind != OP_CLUSTER) break;
+    }
+    return false;
+}
+
+static bool read_by_other_blocks(const Block *block, const Value *value) {
+    for (const Op *op = block->first; op; op = op->next)
+        if (op->kind == OP_SCAN && block_count_uses(op->body, value)) return true;
+    return false;
+}
+
+static void set_layout(Op *op, const Layout *layout) {
+    op->results[0]->type.layout = layout;
+    if (op->kind != OP_CLUSTER) return;
+    block_terminator(op->body)->operands[0]->type.layout = layout;
+}
+
+/* ---- Relayouts ---- */
+
+static Value *relaid(Module *module, Op *before, Value *value, const Layout *layout) {
+    if (value->type.layout == layout) return value;
+    for (Op *op = before->parent->first; op != before; op = op->next)
+        if (op->kind == OP_RELAYOUT && op->operands[0] == value && op->results[0]->type.layout == layout) return op->results[0];
+    Op *op = op_create(module, NULL, OP_RELAYOUT, &value, 1, before->span, before->path);
+    op_insert_before(before, op);
+    Type type = value->type;
+    type.layout = layout;
+    return op_add_result(module, op, type);
+}
+
+static const Layout *packed_weights(Module *module, const Op *op, const Op *conv) {
+    const Type *w = &conv->operands[1]->type;
+    int64_t width = (int64_t)op->schedule->vectors * op->schedule->lanes;
+    bool blocked = wants_blocks(op, conv);
+    Layout layout;
+    memset(&layout, 0, sizeof layout);
+    layout.pieces[layout.count++] = (Piece){PIECE_DIV, 0, width, 0, 0};
+    layout.pieces[layout.count++] = blocked ? (Piece){PIECE_DIV, 1, CHANNEL_BLOCK, 0, 0} : (Piece){PIECE_WHOLE, 1, 0, 0, 0};
+    for (int i = 2; i < w->rank; i++) layout.pieces[layout.count++] = (Piece){PIECE_WHOLE, i, 0, 0, 0};
+    if (blocked) layout.pieces[layout.count++] = (Piece){PIECE_MOD, 1, CHANNEL_BLOCK, 0, 0};
+    layout.pieces[layout.count++] = (Piece){PIECE_MOD, 0, width, 0, 0};
+    return layout_intern(module, &layout);
+}
+
+static const Layout *packed_matrix(Module *module, const Schedule *schedule) {
+    int64_t width = (int64_t)schedule->vectors * schedule->lanes;
+    Layout layout;
+    memset(&layout, 0, sizeof layout);
+    layout.count = 3;
+    layout.pieces[0] = (Piece){PIECE_DIV, 0, width, 0, 0};
+    layout.pieces[1] = (Piece){PIECE_WHOLE, 1, 0, 0, 0};
+    layout.pieces[2] = (Piece){PIECE_MOD, 0, width, 0, 0};
+    return layout_intern(module, &layout);
+}
+
+/* The map that a convolution reads: blocks if it wants them, with at least its own halo. */
+static Value *conv_input(Module *module, Op *op, const Op *conv) {
+    Value *x = conv->operands[0];
+    bool blocked = wants_blocks(op, conv);
+    Halo halo = halo_for(op->parent, x), own = {{0}, {0}};
+    widen(&own, conv);
+    const Layout *has = x->type.layout;
+    bool enough = is_blocked(has) == blocked;
+    for (int i = 0; enough && i < x->type.rank; i++) {
+        int64_t before = 0, after = 0;
+        for (int j = 0; has && j < has->count; j++)
+            if (has->pieces[j].axis == i && has->pieces[j].kind == PIECE_WHOLE) {
+                before = has->pieces[j].halo_before;
+                after = has->pieces[j].halo_after;
+            }
+        enough = before >= own.before[i] && after >= own.after[i];
+    }
+    if (enough) return x;
+    return relaid(module, op, x, map_layout(module, x->type.rank, channel_axis(conv), blocked, &halo));
+}
+
+/* Rows whose distance is a multiple of 4 KiB fall into the same cache sets: with many rows per tile they are copied to
+ * rows a little further apart. */
+static Value *linear_input(Module *module, const PassOptions *options, Op *op, const Op *linear) {
+    Value *x = linear->operands[0];
+    int64_t terms, row_bytes;
+    const Type *type = &x->type;
+    if (!expr_is_constant(type->dims[type->rank - 1], &terms)) return x;
+    row_bytes = terms * (int64_t)dtype_bytes(type->dtype);
+    if (op->schedule->rows <= 8 || row_bytes % 4096 != 0 || type->layout) return x;
+    (void)options;
+    Halo halo = {{0}, {0}};
+    halo.after[type->rank - 1] = 16;
+    return relaid(module, op, x, map_layout(module, type->rank, 0, false, &halo));
+}
+
+/* ---- Every op in turn ---- */
+
+static void replace_operand(Op *op, const Op *anchor, int index, Value *value) {
+    (void)op;
+    ((Op *)anchor)->operands[index] = value;
+}
+
+static bool takes_any_layout(const Op *op) {
+    if (op->kind == OP_CLUSTER) return true;
+    if (op->kind == OP_CONV || op->kind == OP_RELAYOUT || op->kind == OP_RESHAPE || op->kind == OP_CONCAT) return true;
+    return op_infos[op->kind].traits & (OP_POINTWISE | OP_WINDOW);
+}
+
+static void want_rows(Module *module, Op *op, Op *reader) {
+    for (int i = 0; i < reader->operand_count; i++)
+        if (reader->operands[i]->kind != VALUE_CONSTANT && reader->operands[i]->type.layout)
+            reader->operands[i] = relaid(module, op, reader->operands[i], NULL);
+}
+
+static void lay_out_op(Module *module, const PassOptions *options, Op *op) {
+    const Op *anchor = anchor_of(op), *conv = scheduled_conv(op);
+    if (conv) {
+        replace_operand(op, conv, 0, conv_input(module, op, conv));
+        if (has_variant(op, "direct"))
+            replace_operand(op, conv, 1, relaid(module, op, conv->operands[1], packed_weights(module, op, conv)));
+    } else if (anchor->kind == OP_LINEAR && has_variant(op, "dense")) {
+        want_rows(module, op, (Op *)anchor);
+        if (anchor->operands[1]->kind == VALUE_CONSTANT)
+            replace_operand(op, anchor, 1, relaid(module, op, anchor->operands[1], packed_matrix(module, op->schedule)));
+        replace_operand(op, anchor, 0, linear_input(module, options, op, anchor));
+    } else if (!takes_any_layout(op) || (op->kind == OP_CLUSTER && !takes_any_layout(anchor))) {
+        want_rows(module, op, op->kind == OP_CLUSTER ? (Op *)anchor : op);
+    }
+    int channel = 0;
+    if (op->result_count != 1 || !can_write_layout(op) || read_by_other_blocks(op->parent, op->results[0])) return;
+    bool blocked = yields_blocks(op, &channel);
+    Halo halo = halo_for(op->parent, op->results[0]);
+    const Layout *layout = map_layout(module, op->results[0]->type.rank, channel, blocked, &halo);
+    if (!blocked && block_count_uses(op->parent, op->results[0]) != 1) layout = NULL; /* others read it row major */
+    if (layout) set_layout(op, layout);
+}
+
+/* A 1x1 convolution between maps without halo runs over all pixels as one row. */
+static void flatten_pointwise(Module *module, Op *op) {
+    const Op *conv = scheduled_conv(op);
+    if (!conv || !wants_blocks(op, conv) || conv->operands[1]->type.rank != 4) return;
+    for (int i = 0; i < 2; i++) {
+        if (!expr_equals(conv->operands[1]->type.dims[2 + i], 1) || op_int_at(conv, ATTR_STRIDE, i, 1) != 1) return;
+        if (op_int_at(conv, ATTR_PADDING, 2 * i, 0) || op_int_at(conv, ATTR_PADDING, 2 * i + 1, 0)) return;
+        if (!expr_is_constant(op->results[0]->type.dims[op->results[0]->type.rank - 1 - i], NULL)) return;
+    }
+    const Layout *layouts[2] = {conv->operands[0]->type.layout, op->results[0]->type.layout};
+    for (int i = 0; i < 2; i++) {
+        if (!is_blocked(layouts[i])) return;
+        for (int j = 0; j < layouts[i]->count; j++)
+            if (layouts[i]->pieces[j].halo_before || layouts[i]->pieces[j].halo_after) return;
+    }
+    Schedule *flat = NEW(module->arena, Schedule);
+    *flat = *op->schedule;
+    flat->variant = "pointwise";
+    if (flat->block) flat->block *= expr_value(op->results[0]->type.dims[op->results[0]->type.rank - 1]);
+    op->schedule = flat;
+}
+
+static void lay_out_block(Module *module, const PassOptions *options, Block *block) {
+    for (Op *op = block->first, *next; op; op = next) {
+        next = op->next;
+        if (op->kind == OP_SCAN) lay_out_block(module, options, op->body);
+        if (op->kind == OP_RELAYOUT) continue;
+        if (op->kind == OP_YIELD || op->kind == OP_SCAN) want_rows(module, op, op);
+        else lay_out_op(module, options, op);
+    }
+    for (Op *op = block->first; op; op = op->next) flatten_pointwise(module, op);
+}
+
+bool pass_choose_layouts(Module *module, const PassOptions *options) {
+    for (int i = 0; i < module->entries.count; i++) lay_out_block(module, options, module->entries.items[i]->block);
+    return true;
+}

@@ -1,2 +1,150 @@
+/* schedule: how each contraction is computed on the target: variant, tile, work items, chunk and super-tile.
+ *   before   cluster @fc1 { .. linear .. }      after   .. schedule {variant = dense, tile = 6 x 2 x 8, items = 4}
+ * The rules are analytic, from the target's registers and caches: rows * vectors accumulators, the vectors of one
+ * step and one broadcast fit the registers; weights are walked in panels of vectors * lanes outputs. Work items and
+ * chunks depend on shapes only, so results do not depend on the number of threads. A schedule that is already there
+ * stays. Measured reasons are in docs/performance.md. */
 #include "passes/passes.h"
-bool pass_schedule(Module *module, const PassOptions *options) { (void)module; (void)options; return true; }
+
+#include <string.h>
+
+enum { ITEMS_MAX = 8, VECTORS_MAX = 12, ITEM_FLOPS = 1000000 };
+
+typedef struct Shape {
+    int64_t rows, outputs, terms;
+} Shape;
+
+static int64_t clamp(int64_t value, int64_t low, int64_t high) { return value < low ? low : value > high ? high : value; }
+
+static int lanes_of(const TargetInfo *target, DType dtype) { return target->register_bytes / (int)dtype_bytes(dtype); }
+
+/* rows * vectors + vectors + 1 (+ 1 for the product without FMA) registers. */
+static int rows_that_fit(const TargetInfo *target, int vectors) {
+    return (target->register_count - vectors - 1 - !target->has_fma) / vectors;
+}
+
+static int64_t items_for(int64_t flops, int64_t panels) { return clamp(flops / ITEM_FLOPS, 1, clamp(panels, 1, ITEMS_MAX)); }
+
+/* A dense product [rows, terms] x [terms, outputs]. */
+static Schedule dense_schedule(const TargetInfo *target, const Shape *shape, DType dtype) {
+    int lanes = lanes_of(target, dtype);
+    int64_t vectors = (shape->outputs + lanes - 1) / lanes, rows = shape->rows;
+    if (rows == 1) {
+        vectors = vectors <= VECTORS_MAX ? vectors : 8;
+    } else {
+        int64_t wide = (target->register_count - 1 - !target->has_fma) / (clamp(rows, 1, 16) + 1);
+        vectors = clamp(vectors, 1, clamp(wide, 2, 8));
+        rows = clamp(rows, 1, rows_that_fit(target, (int)vectors));
+    }
+    Schedule schedule = {.variant = "dense", .rows = (int)rows, .vectors = (int)vectors, .lanes = lanes};
+    int64_t panels = (shape->outputs + vectors * lanes - 1) / (vectors * lanes);
+    schedule.items = (int)items_for(2 * shape->rows * shape->outputs * shape->terms, panels);
+    int64_t row_bytes = shape->terms * (int64_t)dtype_bytes(dtype);
+    if (shape->rows * row_bytes > target->l2_bytes / 2) {
+        int64_t block = clamp(target->l2_bytes / 4 / (row_bytes ? row_bytes : 1), 4 * rows, shape->rows);
+        schedule.block = block / rows * rows;
+    }
+    return schedule;
+}
+
+static int64_t extent(const Type *type, int axis) { return type->dims[axis]->max; }
+
+static Schedule linear_schedule(const TargetInfo *target, const Op *op) {
+    const Type *x = &op->operands[0]->type, *w = &op->operands[1]->type;
+    Shape shape = {x->rank > 1 ? extent(x, x->rank - 2) : 1, extent(w, 0), extent(w, 1)};
+    return dense_schedule(target, &shape, x->dtype);
+}
+
+static Schedule matmul_schedule(const TargetInfo *target, const Op *op) {
+    const Type *a = &op->operands[0]->type, *b = &op->operands[1]->type;
+    Shape shape = {a->rank > 1 ? extent(a, a->rank - 2) : 1, b->rank > 1 ? extent(b, b->rank - 1) : 1, extent(a, a->rank - 1)};
+    Schedule schedule = dense_schedule(target, &shape, a->dtype);
+    schedule.items = 0;
+    schedule.block = 0;
+    if (b->rank < 2) schedule.vectors = schedule.lanes = 1;
+    return schedule;
+}
+
+/* Lanes along output channels in blocks of 16, whatever the vector width, so that layouts are the same everywhere. */
+static Schedule direct_schedule(const TargetInfo *target, const Op *op) {
+    const Type *x = &op->operands[0]->type, *w = &op->operands[1]->type, *y = &op->results[0]->type;
+    int lanes = target_lanes(target), per_block = 16 / lanes;
+    int64_t outputs = extent(w, 0), width = extent(y, y->rank - 1), terms = extent(w, 1);
+    int vectors = per_block;
+    if (per_block == 1 && outputs % 32 == 0) vectors = 2;
+    else if (per_block == 1 && outputs % 48 == 0) vectors = 3;
+    for (int i = 2; i < w->rank; i++) terms *= extent(w, i);
+    bool pointwise = terms == extent(w, 1);
+    int64_t pixels = pointwise && w->rank == 4 ? width * extent(y, y->rank - 2) : width;
+    Schedule schedule = {.variant = "direct", .vectors = vectors, .lanes = lanes};
+    schedule.rows = (int)clamp(pixels, 1, clamp(rows_that_fit(target, vectors), 1, 28));
+    int64_t lines = w->rank == 4 ? extent(y, y->rank - 2) : 1;
+    schedule.items = (int)items_for(2 * terms * outputs * width * lines, outputs / (vectors * lanes));
+    int64_t line_bytes = extent(w, 1) * extent(x, x->rank - 1) * 4, input_bytes = line_bytes * (w->rank == 4 ? extent(x, x->rank - 2) : 1);
+    if (input_bytes > target->l2_bytes / 2) schedule.block = clamp(target->l2_bytes / 4 / line_bytes, 1, lines);
+    return schedule;
+}
+
+/* Lanes along the pixels of a line, for maps with few output channels. */
+static Schedule columns_schedule(const TargetInfo *target, const Op *op) {
+    const Type *w = &op->operands[1]->type, *y = &op->results[0]->type;
+    int lanes = target_lanes(target);
+    int64_t vectors = clamp((extent(y, y->rank - 1) + lanes - 1) / lanes, 1, 2);
+    return (Schedule){.variant = "columns", .vectors = (int)vectors, .lanes = lanes,
+                      .rows = (int)clamp(extent(w, 0), 1, rows_that_fit(target, (int)vectors))};
+}
+
+static bool conv_schedule(const TargetInfo *target, const Op *op, Schedule *out) {
+    const Type *x = &op->operands[0]->type, *w = &op->operands[1]->type;
+    int spatial = w->rank - 2;
+    if (op_int(op, ATTR_GROUPS, 1) != 1 || x->dtype != DTYPE_F32) return false;
+    if (op->operands[1]->kind == VALUE_CONSTANT && extent(w, 0) % 16 == 0) {
+        *out = direct_schedule(target, op);
+        return true;
+    }
+    if (op_int_at(op, ATTR_STRIDE, spatial - 1, 1) != 1) return false;
+    *out = columns_schedule(target, op);
+    return true;
+}
+
+static bool choose(const TargetInfo *target, const Op *op, Schedule *out) {
+    if (!dtype_is_float(op->results[0]->type.dtype)) return false;
+    switch (op->kind) {
+    case OP_LINEAR: *out = linear_schedule(target, op); return true;
+    case OP_MATMUL: *out = matmul_schedule(target, op); return true;
+    case OP_CONV: return conv_schedule(target, op, out);
+    default: return false;
+    }
+}
+
+static const Op *anchor_of(const Op *op) {
+    if (op->kind != OP_CLUSTER) return op;
+    for (const Op *inner = op->body->first; inner; inner = inner->next)
+        if (op_infos[inner->kind].traits & OP_CONTRACTION) return inner;
+    return op;
+}
+
+static void explain(const PassOptions *options, const Op *op, const Op *anchor, const Schedule *s) {
+    if (!options->explain) return;
+    text_printf(options->explanations, "schedule: %s @%s: %s, tile %d x %d x %d, %d items, super-tiles of %lld\n",
+                op_infos[anchor->kind].text, op->path, s->variant, s->rows, s->vectors, s->lanes, s->items ? s->items : 1, (long long)s->block);
+}
+
+static void schedule_block(Module *module, const PassOptions *options, Block *block, bool nested) {
+    for (Op *op = block->first; op; op = op->next) {
+        if (op->kind == OP_SCAN) schedule_block(module, options, op->body, true);
+        Schedule chosen;
+        const Op *anchor = anchor_of(op);
+        if (op->schedule || op->kind == OP_YIELD || !anchor->result_count || !choose(&options->target, anchor, &chosen)) continue;
+        if (nested && anchor->kind == OP_CONV) continue;
+        Schedule *kept = NEW(module->arena, Schedule);
+        *kept = chosen;
+        op->schedule = kept;
+        explain(options, op, anchor, kept);
+    }
+}
+
+bool pass_schedule(Module *module, const PassOptions *options) {
+    for (int i = 0; i < module->entries.count; i++) schedule_block(module, options, module->entries.items[i]->block, false);
+    return true;
+}

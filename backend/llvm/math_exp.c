@@ -11,9 +11,9 @@ ExpReduction math_exp_reduce(MathEmitter *e, const MathTable *table, LLVMValueRe
     LLVMValueRef magic = math_number(x, ldexp(1.5, (int)table->fraction_bits) + offset);
     LLVMValueRef shifted = math_fma(e, x, math_number(x, table->log2_e), magic);
     LLVMValueRef n = emit_fsub(e, shifted, magic);
-    LLVMValueRef r = math_fma(e, n, math_number(x, -table->ln2_high), x);
-    r = math_fma(e, n, math_number(x, -table->ln2_low), r);
-    return (ExpReduction){n, r, math_as_integer(e, shifted)};
+    LLVMValueRef high = math_fma(e, n, math_number(x, -table->ln2_high), x);
+    LLVMValueRef r = math_fma(e, n, math_number(x, -table->ln2_low), high);
+    return (ExpReduction){n, high, r, math_as_integer(e, shifted)};
 }
 
 /* 2^(n + offset - bias) where that is a normal number. */
@@ -26,11 +26,17 @@ static LLVMValueRef expm1_of_rest(MathEmitter *e, const MathTable *table, LLVMVa
     return math_fma(e, emit_fmul(e, r, r), math_polynomial(e, &table->exp, r), r);
 }
 
-/* e^r. Rounding the product of the last step in Horner's rule would hurt. */
-static LLVMValueRef exp_of_rest(MathEmitter *e, const MathTable *table, LLVMValueRef r) {
-    LLVMValueRef one = math_number(r, 1);
-    if (!e->has_fma) return emit_fadd(e, one, expm1_of_rest(e, table, r));
-    return math_fma(e, math_fma(e, math_polynomial(e, &table->exp, r), r, one), r, one);
+/* e^(r + correction); |correction| may be NULL. Without FMA Horner's last steps would round once more, so the
+ * sum begins with the smallest terms, among them what r lost against x - n ln(2). */
+static LLVMValueRef exp_of_rest(MathEmitter *e, const MathTable *table, ExpReduction reduction,
+                                LLVMValueRef correction) {
+    LLVMValueRef r = correction ? emit_fadd(e, reduction.r, correction) : reduction.r;
+    LLVMValueRef one = math_number(r, 1), p = math_polynomial(e, &table->exp, r);
+    if (e->has_fma) return math_fma(e, math_fma(e, p, r, one), r, one);
+    LLVMValueRef low = emit_scaled(e, reduction.n, -table->ln2_low);
+    if (correction) low = emit_fadd(e, low, correction);
+    low = emit_fadd(e, emit_fmul(e, emit_fmul(e, r, r), p), low);
+    return emit_fadd(e, one, emit_fadd(e, reduction.high, low));
 }
 
 static bool has_scalef(MathEmitter *e, LLVMValueRef x) {
@@ -68,8 +74,7 @@ static LLVMValueRef scale_in_halves(MathEmitter *e, const MathTable *table, LLVM
 LLVMValueRef math_exp_sum(MathEmitter *e, const MathTable *table, LLVMValueRef x, LLVMValueRef correction) {
     x = math_max_number(e, math_min_number(e, x, table->exp_high), table->exp_low);
     ExpReduction reduction = math_exp_reduce(e, table, x, 2 * table->bias);
-    if (correction) reduction.r = emit_fadd(e, reduction.r, correction);
-    LLVMValueRef p = exp_of_rest(e, table, reduction.r);
+    LLVMValueRef p = exp_of_rest(e, table, reduction, correction);
     return has_scalef(e, x) ? scalef(e, p, reduction.n) : scale_in_halves(e, table, p, reduction.t);
 }
 
@@ -81,7 +86,7 @@ LLVMValueRef math_exp_nonpositive(MathEmitter *e, LLVMValueRef x) {
     int raise = (table->bias + 1) / 2;
     x = math_max_number(e, x, table->exp_low);
     ExpReduction reduction = math_exp_reduce(e, table, x, table->bias + raise);
-    LLVMValueRef p = exp_of_rest(e, table, reduction.r);
+    LLVMValueRef p = exp_of_rest(e, table, reduction, NULL);
     if (has_scalef(e, x)) return scalef(e, p, reduction.n);
     return emit_scaled(e, emit_fmul(e, p, power_of_two(e, table, reduction)), ldexp(1, -raise));
 }
@@ -107,7 +112,7 @@ LLVMValueRef math_sigmoid(MathEmitter *e, LLVMValueRef x) {
     x = math_max_number(e, math_min_number(e, x, table->one_high), table->exp_low);
     ExpReduction reduction = math_exp_reduce(e, table, emit_fneg(e, x), table->bias - lower);
     LLVMValueRef numerator = math_number(x, ldexp(1, -lower));
-    LLVMValueRef p = exp_of_rest(e, table, reduction.r);
+    LLVMValueRef p = exp_of_rest(e, table, reduction, NULL);
     return emit_fdiv(e, numerator, math_fma(e, p, power_of_two(e, table, reduction), numerator));
 }
 

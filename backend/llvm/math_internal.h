@@ -50,10 +50,10 @@ LLVMValueRef math_copysign(MathEmitter *e, LLVMValueRef magnitude, LLVMValueRef 
 LLVMValueRef math_fma(MathEmitter *e, LLVMValueRef a, LLVMValueRef b, LLVMValueRef c);
 LLVMValueRef math_polynomial(MathEmitter *e, const Polynomial *p, LLVMValueRef x);
 
-/* x = n ln(2) + r with integral n, for |x| <= -exp_low. The low bits of |t| hold n + offset, which must not
- * be negative. */
+/* x = n ln(2) + r with integral n, for |x| <= -exp_low; |high| is x - n ln2_high, exact. The low bits of |t|
+ * hold n + offset, which must not be negative. */
 typedef struct ExpReduction {
-    LLVMValueRef n, r, t;
+    LLVMValueRef n, high, r, t;
 } ExpReduction;
 ExpReduction math_exp_reduce(MathEmitter *e, const MathTable *table, LLVMValueRef x, int offset);
 /* e^(x + correction); |correction| is at most an ulp of x, or NULL. */

@@ -177,6 +177,43 @@ static LLVMValueRef gather(Emitter *emitter, const Access *access, const VectorP
     return vector;
 }
 
+/* The constant distance of the lanes when it is 2 to 4; else 0. */
+static int64_t small_stride(Emitter *emitter, const VectorPlace *place) {
+    int64_t stride;
+    const Expr *distance = expr_coefficient(emitter->loops->graph->exprs, place->lanes, place->lane);
+    return distance && expr_is_constant(distance, &stride) && stride >= 2 && stride <= 4 ? stride : 0;
+}
+
+/* Lanes a few elements apart: the stretch they span is read whole, masked where it may leave the buffer, and thinned. */
+static LLVMValueRef load_strided(Emitter *emitter, const Access *access, const VectorPlace *place, int64_t stride,
+                                 int vector, int lanes) {
+    LLVMValueRef zero = LLVMConstNull(memory_type(emitter, access->buffer->dtype, lanes)), parts[4], picks[LANES_MAX];
+    LLVMValueRef limit = constant_i64(emitter, (lanes - 1) * stride + 1);
+    if (emitter->masked) {
+        LLVMValueRef left = LLVMBuildNSWSub(emitter->builder, emitter->remaining, constant_i64(emitter, (int64_t)vector * lanes + 1), "");
+        left = LLVMBuildNSWAdd(emitter->builder, LLVMBuildNSWMul(emitter->builder, left, constant_i64(emitter, stride), ""), constant_i64(emitter, 1), "");
+        LLVMValueRef less = LLVMBuildICmp(emitter->builder, LLVMIntSLT, left, limit, "");
+        limit = LLVMBuildSelect(emitter->builder, less, left, limit, "");
+    }
+    for (int64_t i = 0; i < stride; i++) {
+        LLVMValueRef numbers[LANES_MAX];
+        for (int j = 0; j < lanes; j++) numbers[j] = constant_i64(emitter, i * lanes + j);
+        LLVMValueRef mask = LLVMBuildICmp(emitter->builder, LLVMIntSLT, LLVMConstVector(numbers, (unsigned)lanes), splat(emitter, limit, lanes), "");
+        const Expr *offset = expr_add_constant(emitter->loops->graph->exprs, place->offset, i * lanes);
+        parts[i] = masked_load(emitter, access->buffer->dtype, lanes, emit_address(emitter, access->buffer, offset), mask);
+    }
+    /* Two parts at a time into one vector of the lanes they hold. */
+    LLVMValueRef result = zero;
+    for (int64_t i = 0; i < stride; i++) {
+        for (int j = 0; j < lanes; j++) {
+            int64_t at = j * stride - i * lanes;
+            picks[j] = constant_i32(emitter, at >= 0 && at < lanes ? lanes + at : j);
+        }
+        result = LLVMBuildShuffleVector(emitter->builder, result, parts[i], LLVMConstVector(picks, (unsigned)lanes), "");
+    }
+    return result;
+}
+
 LLVMValueRef emit_load_vector(Emitter *emitter, const Access *access, int row, int vector, int lanes) {
     DType dtype = access->buffer->dtype;
     VectorPlace place = vector_place(emitter, access, row, vector, lanes);
@@ -185,7 +222,10 @@ LLVMValueRef emit_load_vector(Emitter *emitter, const Access *access, int row, i
         return splat(emitter, from_memory(emitter, dtype, scalar), lanes);
     }
     LLVMValueRef mask = lane_mask(emitter, vector, lanes), loaded;
-    if (place.pattern == LANES_SCATTERED) {
+    int64_t stride = place.pattern == LANES_SCATTERED ? small_stride(emitter, &place) : 0;
+    if (stride) {
+        loaded = load_strided(emitter, access, &place, stride, vector, lanes);
+    } else if (place.pattern == LANES_SCATTERED) {
         loaded = gather(emitter, access, &place, lanes, mask);
     } else {
         LLVMValueRef address = emit_address(emitter, access->buffer, place.offset);

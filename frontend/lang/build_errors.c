@@ -2,9 +2,14 @@
 
 #include <string.h>
 
-enum { CONTEXT_MAX = 4, WORK_MAX = 4000000 };
+enum { CONTEXT_MAX = 4, PATH_MAX_SHOWN = 80, WORK_MAX = 1000000 };
 
 bool is_library_place(Span span) { return span.file && strncmp(span.file->path, "<library>", 9) == 0; }
+
+Span layer_place_in_user_file(const Instance *instance) {
+    while (is_library_place(instance->span) && instance->parent) instance = instance->parent;
+    return instance->span;
+}
 
 Span user_place(const Builder *b, Span span) {
     return is_library_place(span) && b->user_span.file ? b->user_span : span;
@@ -15,7 +20,10 @@ static const char *layer_text(Builder *b, const Instance *instance) {
         instance->arguments[0] ? arena_printf(b->arena, " (%s)", instance->arguments) : "";
     if (!instance->path[0]) return arena_printf(b->arena, "in model %s%s", instance->model, arguments);
     const char *block = instance->block ? instance->block->item->name.text : "Sequential";
-    return arena_printf(b->arena, "in layer '%s' of model %s: %s%s", instance->path, instance->model, block, arguments);
+    size_t length = strlen(instance->path);
+    bool cut = length > PATH_MAX_SHOWN;
+    return arena_printf(b->arena, "in layer '%s%s' of model %s: %s%s", cut ? "..." : "",
+                        instance->path + (cut ? length - PATH_MAX_SHOWN : 0), instance->model, block, arguments);
 }
 
 void build_context(Builder *b, Diagnostic *diagnostic) {
@@ -24,7 +32,7 @@ void build_context(Builder *b, Diagnostic *diagnostic) {
     for (const Frame *frame = b->frame; frame && notes < CONTEXT_MAX; frame = frame->outer) {
         const Function *function = frame->function;
         if (frame->instance && !told_layer && (frame->instance->path[0] || frame->instance->arguments[0])) {
-            diagnostic_note(diagnostic, frame->instance->span, "%s", layer_text(b, frame->instance));
+            diagnostic_note(diagnostic, layer_place_in_user_file(frame->instance), "%s", layer_text(b, frame->instance));
             told_layer = true;
             notes++;
         } else if (function && function->kind != FUNCTION_FORWARD && frame->outer && frame->outer->function &&

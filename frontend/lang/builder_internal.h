@@ -173,6 +173,8 @@ Datum build_fail(Builder *b, DiagnosticId id, Span span, const char *format, ...
 /* Notes that tell how the running code was reached. */
 void build_context(Builder *b, Diagnostic *diagnostic);
 bool is_library_place(Span span);
+/* Where the user declared the layer that holds |instance|. */
+Span layer_place_in_user_file(const Instance *instance);
 /* Inside library code: the user's place that called it. */
 Span user_place(const Builder *b, Span span);
 /* Counts one unit of compile-time work (a call, a trip of a loop); false: the limit is reached, b->stopped is set. */

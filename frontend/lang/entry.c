@@ -131,7 +131,12 @@ static const char *output_name(Builder *b, const ResultSyntax *result, int index
 
 static Value *output_value(Builder *b, const ResultSyntax *declared, Datum datum, Span span, const char *what) {
     if (declared) datum = type_match(b, declared->type, datum, false, declared->type->span, what);
-    return datum_to_tensor(b, datum, DTYPE_NONE, span, what);
+    Value *value = datum_to_tensor(b, datum, DTYPE_NONE, span, what);
+    Type type;
+    /* An extent that only the run can prove equal is the declared one for the caller. */
+    if (value && declared && type_evaluate(b, declared->type, &type))
+        value = emit_reshape(b, value, type.dims, type.rank, span);
+    return value;
 }
 
 static bool entry_outputs(Builder *b, Entry *entry, const Function *function, Datum result, Value **outputs) {

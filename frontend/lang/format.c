@@ -130,7 +130,7 @@ static bool begins_line(const Writer *writer, const Piece *piece) {
     if (piece_is_comment(piece))
         return piece->newlines > 0 || (writer->ended && piece->role == ROLE_INLINE_COMMENT);
     if (piece->role == ROLE_EMPTY_CLOSE) return false;
-    if (piece->role == ROLE_BODY_CLOSE) return true;
+    if (piece->role == ROLE_BODY_CLOSE) return !piece->is_inline;
     if (before->role == ROLE_INLINE_COMMENT) return piece->newlines > 0;
     if (writer->ended) return piece->token.kind != TOKEN_ELSE || before->role == ROLE_END;
     return piece->newlines > 0 && may_break(before, piece);
@@ -184,7 +184,8 @@ static void write_piece(Writer *writer, const Piece *piece) {
     if (!piece_is_comment(piece)) {
         follow_brackets(writer, piece);
         bool is_close = piece->role == ROLE_BODY_CLOSE || piece->role == ROLE_EMPTY_CLOSE;
-        writer->ended = piece->role == ROLE_END || piece->role == ROLE_BODY_OPEN || is_close;
+        writer->ended =
+            is_close || (!piece->is_inline && (piece->role == ROLE_END || piece->role == ROLE_BODY_OPEN));
         writer->wants_blank = is_close && !writer->body_depth;
     }
     writer->before = piece;

@@ -30,13 +30,13 @@ typedef struct Piece {
     Token token; /* kind 0: a comment */
     Role role;
     int newlines;        /* in the source, before it; 2 stands for more */
-    bool is_first;       /* of its statement */
     Alignment alignment; /* this piece is what is aligned, by that */
+    bool is_inline;      /* part of a body that stands on one line, as in `if (a) { x = y; }` */
 } Piece;
 
 typedef VECTOR(Piece) PieceList;
 
-/* Sets role, is_first and alignment of all but the comments. */
+/* Sets role, alignment and is_inline of all but the comments. */
 void pieces_assign_roles(Arena *arena, PieceList *pieces);
 bool piece_is_comment(const Piece *piece);
 

@@ -180,6 +180,21 @@ static void set_alignment(Walk *walk, Piece *piece) {
     walk->alignable = false;
 }
 
+/* A body of one statement that the author wrote on one line stays there. */
+static void mark_inline_body(PieceList *pieces, int open) {
+    int end = -1;
+    for (int i = open + 1; i < pieces->count; i++) {
+        const Piece *piece = &pieces->items[i];
+        if (piece->newlines || piece->role == ROLE_COMMENT || piece->role == ROLE_BODY_OPEN) return;
+        if (piece->role == ROLE_END && end >= 0) return;
+        if (piece->role == ROLE_END) end = i;
+        if (piece->role != ROLE_BODY_CLOSE) continue;
+        if (end < 0) return;
+        pieces->items[open].is_inline = pieces->items[end].is_inline = pieces->items[i].is_inline = true;
+        return;
+    }
+}
+
 void pieces_assign_roles(Arena *arena, PieceList *pieces) {
     Walk walk = {.pieces = pieces, .arena = arena};
     push(&walk, CONTEXT_BODY);
@@ -187,7 +202,6 @@ void pieces_assign_roles(Arena *arena, PieceList *pieces) {
         Piece *piece = &pieces->items[i];
         if (piece_is_comment(piece)) continue;
         if (walk.place == 0) walk.first_kind = piece->token.kind;
-        piece->is_first = walk.place == 0;
         piece->role = role_of(&walk, piece);
         set_alignment(&walk, piece);
         walk.place++;
@@ -197,4 +211,6 @@ void pieces_assign_roles(Arena *arena, PieceList *pieces) {
                     piece->role == ROLE_BODY_CLOSE || piece->role == ROLE_EMPTY_CLOSE;
         if (ends) begin_statement(&walk);
     }
+    for (int i = 0; i < pieces->count; i++)
+        if (pieces->items[i].role == ROLE_BODY_OPEN) mark_inline_body(pieces, i);
 }

@@ -53,7 +53,9 @@ static Datum require(BuiltinCall *call) {
     bool holds;
     const char *message;
     if (!builtin_bool(call, 0, &holds) || !builtin_string(call, 1, &message)) return POISON;
-    return holds ? NONE : build_fail(call->b, E0227, call->span, "%s", message);
+    if (holds) return NONE;
+    call->b->frame->returned = true; /* with poison: the function cannot go on */
+    return build_fail(call->b, E0227, call->span, "%s", message);
 }
 
 static Datum sequential(BuiltinCall *call) {

@@ -195,11 +195,12 @@ static Datum stack(BuiltinCall *call) {
     Value **values;
     int axis, count = joined_values(call, &values);
     if (count < 0 || !builtin_axis(call, 1, values[0]->type.rank + 1, &axis)) return POISON;
+    const Type first = values[0]->type;
     for (int i = 0; i < count; i++) {
         const Type type = values[i]->type;
-        if (type.rank != values[0]->type.rank || type.rank == RANK_MAX)
+        if (type.rank != first.rank || type.rank == RANK_MAX)
             return build_fail(b, E0304, call->span, "stack takes tensors of one shape with at most %d axes, found %s and %s",
-                              RANK_MAX - 1, type_text(b->arena, &values[0]->type), type_text(b->arena, &type));
+                              RANK_MAX - 1, type_text(b->arena, &first), type_text(b->arena, &type));
         const Expr *dims[RANK_MAX];
         for (int j = 0; j <= type.rank; j++)
             dims[j] = j == axis ? expr_constant(b->module->exprs, 1) : type.dims[j - (j > axis)];

@@ -46,7 +46,7 @@ static bool next_permutation(int *items, int count) {
 static const char *fitting_permutation(Builder *b, const Type *type, const TensorSource *tensor) {
     int items[RANK_MAX];
     for (int i = 0; i < tensor->rank; i++) items[i] = i;
-    if (type->rank != tensor->rank || tensor->rank > 6) return NULL;
+    if (type->rank != tensor->rank || tensor->rank > 6 || extents_fit(type, tensor, items)) return NULL;
     while (!extents_fit(type, tensor, items))
         if (!next_permutation(items, tensor->rank)) return NULL;
     Text text = {0};
@@ -124,13 +124,13 @@ static Value *weights_constant(Builder *b, const TensorSource *tensor, const Typ
 static Value *bind_tensor(Builder *b, Instance *instance, const Member *member, const Type *type, const char *name) {
     Naming *naming = instance->naming;
     TensorPlace place = naming_resolve(b, instance, member->name.text, member->binding);
-    Span span = is_library_place(member->span) ? instance->span : member->span;
+    Span span = is_library_place(member->span) ? layer_place_in_user_file(instance) : member->span;
     if (!place.tensor) {
         bool silent = b->options->placeholder_weights || (place.weights && !place.weights->file);
         if (!silent)
             vector_push(b->arena, &b->missing,
                         ((MissingTensor){place.name ? place.name : name, *type, place.weights, span}));
-        return zeros_constant(b, type, name, span);
+        return zeros_constant(b, type, place.name ? place.name : name, span);
     }
     place.weights->used[place.tensor - place.weights->file->tensors] = true;
     int permutation[RANK_MAX] = {0};
@@ -144,7 +144,7 @@ static Value *bind_tensor(Builder *b, Instance *instance, const Member *member, 
         complain_shape(b, instance, member->name.text, type, &place, span);
         return zeros_constant(b, type, name, span);
     }
-    return weights_constant(b, place.tensor, type, permutation, permuted, name, span);
+    return weights_constant(b, place.tensor, type, permutation, permuted, place.tensor->name, span);
 }
 
 static Value *initial_constant(Builder *b, Instance *instance, const Member *member, const char *name) {

@@ -32,7 +32,10 @@ void state_write(Builder *b, State *state, Datum value, Span span) {
     for (int i = 0; same && i < state->type.rank; i++)
         same = infer_dims_equal(b->module, tensor->type.dims[i], state->type.dims[i], user_place(b, span));
     if (same) {
-        use->current = tensor;
+        /* An extent that only the run can prove equal takes the state's. */
+        use = region_state(b, b->region, state);
+        use->current = emit_reshape(b, tensor, state->type.dims, state->type.rank, span);
+        if (!use->current) use->current = use->argument;
         return;
     }
     Diagnostic *error = build_error(b, E0218, span, "state '%s' is %s and cannot become %s", state->name,

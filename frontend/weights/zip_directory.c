@@ -89,7 +89,7 @@ static bool read_end64(Zip *zip, size_t end) {
 
 static bool read_end(Zip *zip) {
     const uint8_t *bytes = zip->reader->bytes;
-    size_t end;
+    size_t end = 0;
     if (!find_end(zip, &end)) return false;
     const uint8_t *record = bytes + end;
     if (load(record + 4, 4) != 0 || load(record + 8, 2) != load(record + 10, 2))

@@ -58,7 +58,7 @@ typedef enum LoopStatementKind {
     LOOP_LOAD,     /* %t = load %X[...] : f32<..> */
     LOOP_STORE,    /* store %t, %X[...] */
     LOOP_MAP,      /* %t = map %a, %b { t0 = mul a0, a1 : f32; ... } : f32<..> */
-    LOOP_CONTRACT, /* %t = contract %init, A = %X[...], B = %W[...], k0 = 0 .. 64, k1 = .., chunk 256 : f32<..> */
+    LOOP_CONTRACT, /* %t = contract %init, c = 0 .. 64, k = .., chunk 256, A = %X[...], B = %W[...] : f32<..> */
     LOOP_REDUCE,   /* %t = reduce add %a : f32<R x 1 x 1>: over vectors and lanes, in a fixed tree */
     LOOP_POSITION, /* %t = position expr : i64<..>: the value of an index expression */
     LOOP_INDEX,    /* index %j = %t in low .. high else 6: a run-time index; outside: the function returns the code */
@@ -170,6 +170,7 @@ typedef struct LoopModule {
     VECTOR(Buffer *) constants;       /* those in use */
     VECTOR(ModelState *) states;
     int next_tile_id, next_buffer_id;
+    const SourceFile *text; /* what it was parsed from, NULL: lowered; places in it are not printed */
 } LoopModule;
 
 LoopModule *loop_module_create(Module *graph);

@@ -13,7 +13,21 @@ typedef struct Pool {
     int64_t kernel_size[2], stride[2], dilation[2], before[2];
     int lanes;
     bool channel_lanes;
+    bool inside; /* every window lies within the input: taps need no bounds, and are written out */
 } Pool;
+
+static bool windows_are_inside(const Pool *p) {
+    if (p->op->kind == OP_ADAPTIVE_AVG_POOL) return false;
+    int64_t taps = 1;
+    for (int i = 0; i < p->spatial; i++) {
+        int64_t in, out;
+        taps *= p->kernel_size[i];
+        if (p->before[i] || op_int_at(p->op, ATTR_PADDING, 2 * i + 1, 0)) return false;
+        if (!expr_is_constant(p->x_type->dims[p->first + i], &in) || !expr_is_constant(p->type->dims[p->first + i], &out)) return false;
+        if ((out - 1) * p->stride[i] + (p->kernel_size[i] - 1) * p->dilation[i] >= in) return false;
+    }
+    return taps <= 16;
+}
 
 static Pool describe(Kernel *kernel, const Op *op) {
     Pool p = {.kernel = kernel, .op = op, .x_type = &op->operands[0]->type, .type = &op->results[0]->type};
@@ -30,7 +44,8 @@ static Pool describe(Kernel *kernel, const Op *op) {
     p.channel_lanes = layout && p.x_type->layout && layout->pieces[layout->count - 1].axis == p.first - 1 &&
                       layout->pieces[layout->count - 1].kind == PIECE_MOD;
     const PassOptions *options = kernel->lowering->options;
-    p.lanes = options->plain || !p.channel_lanes ? 1 : options->target.register_bytes / (int)dtype_bytes(p.type->dtype);
+    p.inside = !options->plain && windows_are_inside(&p);
+    p.lanes = options->plain || !(p.channel_lanes || p.inside) ? 1 : options->target.register_bytes / (int)dtype_bytes(p.type->dtype);
     kernel->width = p.lanes;
     p.x = kernel_operand(kernel, op->operands[0]);
     return p;
@@ -48,6 +63,8 @@ static Coordinates open_places(Pool *p) {
     for (int i = 0; i < p->type->rank; i++) {
         if (i == p->first - 1 && p->channel_lanes)
             blocks = kernel_for(kernel, "c", zero, expr_ceildiv(exprs, p->type->dims[i], number(kernel, block)));
+        else if (p->inside && !p->channel_lanes && i + 1 == p->type->rank)
+            at.at[i] = expr_add(exprs, kernel_lanes(kernel, "i", zero, p->type->dims[i], p->lanes), lane_symbol(kernel));
         else at.at[i] = kernel_for(kernel, "i", zero, p->type->dims[i]);
     }
     if (blocks) {
@@ -93,27 +110,54 @@ static const Expr *window_extent(Pool *p, int axis, const Expr *at) {
     return expr_sub(exprs, expr_min(exprs, end, extent), expr_max(exprs, start, number(p->kernel, 0)));
 }
 
+/* The taps one after the other. */
+static Tile *straight_taps(Pool *p, const Coordinates *at, OpKind combine, Tile *total, TileShape shape) {
+    Kernel *kernel = p->kernel;
+    ExprTable *exprs = kernel->lowering->exprs;
+    int64_t rows = p->spatial == 2 ? p->kernel_size[0] : 1, columns = p->kernel_size[p->spatial - 1];
+    for (int64_t i = 0; i < rows * columns; i++) {
+        Coordinates from = *at;
+        for (int axis = 0; axis < p->spatial; axis++) {
+            int64_t k = axis + 1 == p->spatial ? i % columns : i / columns;
+            const Expr *start = expr_scale(exprs, at->at[p->first + axis], p->stride[axis]);
+            from.at[p->first + axis] = expr_add_constant(exprs, start, k * p->dilation[axis]);
+        }
+        Access read = kernel_access(kernel, p->x, p->x_type, &from);
+        Tile *tap = kernel_load(kernel, &read, shape);
+        total = i ? kernel_map(kernel, combine, p->type->dtype, total, tap) : tap;
+    }
+    return total;
+}
+
+static Tile *looped_taps(Pool *p, const Coordinates *at, OpKind combine, Tile *total, TileShape shape) {
+    Kernel *kernel = p->kernel;
+    LoopBody *outer = kernel->body;
+    LoopStatement *loops[2];
+    Coordinates from = *at;
+    for (int i = 0; i < p->spatial; i++) {
+        LoopBody *around = kernel->body;
+        from.at[p->first + i] = open_taps(p, i, at->at[p->first + i]);
+        loops[i] = around->last;
+        total = kernel_carry(kernel, loops[i], total);
+    }
+    Access read = kernel_access(kernel, p->x, p->x_type, &from);
+    total = kernel_map(kernel, combine, p->type->dtype, total, kernel_load(kernel, &read, shape));
+    for (int i = p->spatial - 1; i >= 0; i--) total = kernel_carry_next(kernel, loops[i], 0, total);
+    kernel->body = outer;
+    return total;
+}
+
 static void lower_pool(Lowering *lowering, const Op *op) {
     Kernel kernel = kernel_begin(lowering, cluster_of(op));
     Pool p = describe(&kernel, op);
     bool max = op->kind == OP_MAX_POOL;
     DType dtype = p.type->dtype;
     TileShape shape = {1, 1, p.lanes}, scalar = {1, 1, 1};
-    Coordinates at = open_places(&p), from = at;
-    LoopBody *outer = kernel.body;
-    LoopStatement *loops[2];
+    Coordinates at = open_places(&p);
     double least = dtype_is_float(dtype) ? -INFINITY : (double)dtype_saturate(dtype, -1e30);
     Tile *total = kernel_constant(&kernel, dtype, max ? least : 0, shape);
-    for (int i = 0; i < p.spatial; i++) {
-        LoopBody *around = kernel.body;
-        from.at[p.first + i] = open_taps(&p, i, at.at[p.first + i]);
-        loops[i] = around->last;
-        total = kernel_carry(&kernel, loops[i], total);
-    }
-    Access read = kernel_access(&kernel, p.x, p.x_type, &from);
-    total = kernel_map(&kernel, max ? OP_MAX : OP_ADD, dtype, total, kernel_load(&kernel, &read, shape));
-    for (int i = p.spatial - 1; i >= 0; i--) total = kernel_carry_next(&kernel, loops[i], 0, total);
-    kernel.body = outer;
+    OpKind combine = max ? OP_MAX : OP_ADD;
+    total = p.inside ? straight_taps(&p, &at, combine, total, shape) : looped_taps(&p, &at, combine, total, shape);
     if (!max) {
         const Expr *count = number(&kernel, 1);
         for (int i = 0; i < p.spatial; i++)

@@ -1,0 +1,19 @@
+"""Interrupts a command that waits with open outputs, once by each signal: its temporaries must be gone, and its status
+must tell the signal."""
+import os
+import signal
+import subprocess
+import sys
+
+failed = False
+for number in [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGXCPU, signal.SIGPIPE]:
+    command = subprocess.Popen([sys.argv[1], "old", "new.h", "pause"], stdout=subprocess.PIPE)
+    command.stdout.readline()
+    before = [name for name in os.listdir(".") if ".tmp." in name]
+    command.send_signal(number)
+    status = command.wait(timeout=20)
+    after = [name for name in os.listdir(".") if ".tmp." in name]
+    if len(before) != 2 or after or status != -number:
+        print(f"{number.name}: status {status}, before {before}, after {after}")
+        failed = True
+sys.exit(failed)
