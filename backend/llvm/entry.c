@@ -139,23 +139,29 @@ static void check_pointer(Emitter *emitter, LLVMValueRef pointer, int64_t align)
     emit_failure_unless(emitter, LLVMBuildICmp(builder, LLVMIntEQ, low, constant_i64(emitter, 0), ""), STATUS_ALIGN);
 }
 
-static void bind_entry_dims(Emitter *emitter, const LoopFunction *entry, LLVMValueRef function) {
+static LLVMValueRef within_bounds(Emitter *emitter, const Symbol *symbol, LLVMValueRef value) {
     LLVMBuilderRef builder = emitter->builder;
+    return LLVMBuildAnd(builder, LLVMBuildICmp(builder, LLVMIntSGE, value, constant_i64(emitter, symbol->min), ""),
+                        LLVMBuildICmp(builder, LLVMIntSLE, value, constant_i64(emitter, symbol->max), ""), "");
+}
+
+/* The dims as i64, tested against their bounds. */
+static void check_dims(Emitter *emitter, const LoopFunction *entry, LLVMValueRef function, LLVMValueRef *out_values) {
     for (int i = 0; i < entry->dim_count; i++) {
-        const Symbol *symbol = entry->dims[i]->symbol;
-        LLVMValueRef value = LLVMBuildSExt(builder, LLVMGetParam(function, (unsigned)i), emitter->i64, "");
-        if (dim_type(emitter, entry->dims[i]) == emitter->i64) value = LLVMGetParam(function, (unsigned)i);
-        LLVMValueRef good = LLVMBuildAnd(
-            builder, LLVMBuildICmp(builder, LLVMIntSGE, value, constant_i64(emitter, symbol->min), ""),
-            LLVMBuildICmp(builder, LLVMIntSLE, value, constant_i64(emitter, symbol->max), ""), "");
-        emit_failure_unless(emitter, good, STATUS_DIM);
-        bind_symbol(emitter, symbol, value);
+        LLVMValueRef value = LLVMGetParam(function, (unsigned)i);
+        if (dim_type(emitter, entry->dims[i]) != emitter->i64) value = LLVMBuildSExt(emitter->builder, value, emitter->i64, "");
+        emit_failure_unless(emitter, within_bounds(emitter, entry->dims[i]->symbol, value), STATUS_DIM);
+        out_values[i] = value;
     }
-    /* Dims that do not reach this entry are never read by what it calls, but are passed. */
+}
+
+/* Dims that do not reach this entry are never read by what it calls, but are passed. */
+static void bind_entry_dims(Emitter *emitter, const LoopFunction *entry, LLVMValueRef *values) {
+    for (int i = 0; i < entry->dim_count; i++) bind_symbol(emitter, entry->dims[i]->symbol, values[i]);
     for (int i = 0; i < emitter->loops->graph->dims.count; i++) {
         const Symbol *symbol = emitter->loops->graph->dims.items[i]->symbol;
         bool bound = false;
-        for (int j = 0; j < emitter->symbols.count; j++) bound |= emitter->symbols.items[j].symbol == symbol;
+        for (int j = 0; j < entry->dim_count; j++) bound |= entry->dims[j]->symbol == symbol;
         if (!bound) bind_symbol(emitter, symbol, constant_i64(emitter, symbol->min));
     }
 }
@@ -185,8 +191,8 @@ static void emit_typed_body(Emitter *emitter, const LoopFunction *entry, LLVMVal
     emitter->rows = 1;
     debug_function(emitter, function, entry->name, entry->span);
     LLVMPositionBuilderAtEnd(emitter->builder, new_block(emitter, "entry"));
-    scope_enter_here(emitter);
-    bind_entry_dims(emitter, entry, function);
+    LLVMValueRef *dims = NEW_ARRAY(emitter->arena, LLVMValueRef, entry->dim_count + 1);
+    check_dims(emitter, entry, function, dims);
     int at = entry->dim_count;
     for (int i = 0; i < entry->parameter_count; i++) {
         LLVMValueRef pointer = LLVMGetParam(function, (unsigned)at++);
@@ -198,10 +204,11 @@ static void emit_typed_body(Emitter *emitter, const LoopFunction *entry, LLVMVal
     if (state) check_pointer(emitter, state, 64);
     if (entry->workspace_bytes) check_pointer(emitter, workspace, 64);
     emitter->executor = emitter->options->threads ? LLVMGetParam(function, (unsigned)at) : NULL;
-    scope_enter_here(emitter); /* values below are computed after the checks of the dims */
-    emit_checks(emitter, entry);
     bind_memory(emitter, entry, state, workspace);
+    /* All that the scope's head may use stands before it. */
     scope_enter_here(emitter);
+    bind_entry_dims(emitter, entry, dims);
+    emit_checks(emitter, entry);
     emit_body(emitter, &entry->body);
     LLVMBuildRet(emitter->builder, constant_i32(emitter, 0));
     emitter->scopes.count = 0;
@@ -230,11 +237,7 @@ static LLVMValueRef load_field(Emitter *emitter, LLVMValueRef base, int64_t byte
 static void pass_dims(Emitter *emitter, const LoopFunction *entry, LLVMValueRef dims, LLVMValueRef *arguments) {
     for (int i = 0; i < entry->dim_count; i++) {
         LLVMValueRef value = load_field(emitter, dims, 8 * i, emitter->i64);
-        const Symbol *symbol = entry->dims[i]->symbol;
-        LLVMValueRef good = LLVMBuildAnd(
-            emitter->builder, LLVMBuildICmp(emitter->builder, LLVMIntSGE, value, constant_i64(emitter, symbol->min), ""),
-            LLVMBuildICmp(emitter->builder, LLVMIntSLE, value, constant_i64(emitter, symbol->max), ""), "");
-        emit_failure_unless(emitter, good, STATUS_DIM);
+        emit_failure_unless(emitter, within_bounds(emitter, entry->dims[i]->symbol, value), STATUS_DIM);
         arguments[i] = LLVMBuildTrunc(emitter->builder, value, dim_type(emitter, entry->dims[i]), "");
     }
 }
@@ -299,21 +302,16 @@ LLVMValueRef emit_shape(Emitter *emitter, int index) {
     emitter->scopes.count = emitter->symbols.count = emitter->values.count = emitter->pointers.count = 0;
     LLVMValueRef function = baseline_function(emitter, arena_printf(emitter->arena, "%s.shape", symbol), type, false);
     LLVMBuilderRef builder = emitter->builder;
-    scope_enter_here(emitter);
     LLVMValueRef dims = LLVMGetParam(function, 0), extents = LLVMGetParam(function, 2);
+    LLVMValueRef *values = NEW_ARRAY(emitter->arena, LLVMValueRef, entry->dim_count + 1);
     for (int i = 0; i < entry->dim_count; i++) {
-        LLVMValueRef value = load_field(emitter, dims, 8 * i, emitter->i64);
-        const Symbol *symbol_i = entry->dims[i]->symbol;
-        LLVMValueRef good = LLVMBuildAnd(
-            builder, LLVMBuildICmp(builder, LLVMIntSGE, value, constant_i64(emitter, symbol_i->min), ""),
-            LLVMBuildICmp(builder, LLVMIntSLE, value, constant_i64(emitter, symbol_i->max), ""), "");
-        emit_failure_unless(emitter, good, STATUS_DIM);
-        bind_symbol(emitter, symbol_i, value);
+        values[i] = load_field(emitter, dims, 8 * i, emitter->i64);
+        emit_failure_unless(emitter, within_bounds(emitter, entry->dims[i]->symbol, values[i]), STATUS_DIM);
     }
     scope_enter_here(emitter);
-    LLVMBasicBlockRef start = LLVMGetInsertBlock(builder), unknown = new_block(emitter, "unknown");
+    bind_entry_dims(emitter, entry, values);
+    LLVMBasicBlockRef unknown = new_block(emitter, "unknown");
     LLVMValueRef choose = LLVMBuildSwitch(builder, LLVMGetParam(function, 1), unknown, (unsigned)entry->parameter_count);
-    (void)start;
     for (int i = 0; i < entry->parameter_count; i++) {
         LLVMBasicBlockRef block = new_block(emitter, "");
         LLVMAddCase(choose, constant_i32(emitter, i), block);

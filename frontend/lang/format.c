@@ -16,7 +16,7 @@ static int count_newlines(const char *text, uint32_t from, uint32_t to) {
 static bool is_line_comment(const char *text) { return text[0] == '#' || text[1] == '/'; }
 
 static void add_piece(Arena *arena, PieceList *pieces, Token token, Role role) {
-    Piece piece = {.token = token, .role = role};
+    Piece piece = {.token = token, .role = role, .column = COLUMN_NONE};
     uint32_t from = pieces->count ? pieces->items[pieces->count - 1].token.span.end : 0;
     piece.newlines = count_newlines(token.span.file->text, from, token.span.start);
     vector_push(arena, pieces, piece);
@@ -54,16 +54,24 @@ static void classify_comments(PieceList *pieces) {
     }
 }
 
-/* An open bracket, by the indentation of the line it stands on. */
-typedef struct Indent {
+/* A place in a line. */
+typedef struct Place {
+    int line;
+    size_t at;
+} Place;
+
+/* An open bracket, or the '=' or return of a statement: where it stands, and where what it holds begins. The
+ * latter is known, that is, not at 0, once something follows on the same line. */
+typedef struct Opening {
     bool is_body;
-    int of_line;
-} Indent;
+    Place begin, inside;
+} Opening;
 
 typedef struct Writer {
     Arena *arena;
     LineList lines;
-    VECTOR(Indent) open;
+    VECTOR(Opening) open;
+    Opening value; /* of the statement; line -1: not met yet */
     int body_depth;
     const Piece *before; /* the last piece, or NULL */
     bool ended;          /* the statement: what follows begins a line */
@@ -80,17 +88,32 @@ static bool opens(const Piece *piece) {
     return piece->token.kind == '(' || piece->token.kind == '[' || piece->token.kind == '{';
 }
 
-static int line_indent(const Writer *writer, const Piece *piece) {
-    const Indent *innermost = writer->open.count ? &writer->open.items[writer->open.count - 1] : NULL;
-    if (piece->role == ROLE_BODY_CLOSE) return INDENT * (writer->body_depth > 0 ? writer->body_depth - 1 : 0);
-    if (innermost && !innermost->is_body) return innermost->of_line + (closes(piece) ? 0 : INDENT);
-    return INDENT * (writer->body_depth + !writer->ended);
+/* Sets where |line| begins. Inside brackets: below what follows the bracket, or one step in from the
+ * bracket's line if nothing does. */
+static void place_line(const Writer *writer, const Piece *piece, Line *line) {
+    const Opening *open = writer->open.count ? &writer->open.items[writer->open.count - 1] : NULL;
+    line->anchor = -1;
+    if (piece->role == ROLE_BODY_CLOSE) {
+        line->indent = INDENT * (writer->body_depth > 0 ? writer->body_depth - 1 : 0);
+        return;
+    }
+    bool in_bracket = open && !open->is_body;
+    if (!in_bracket && (writer->ended || writer->value.begin.line < 0)) {
+        line->indent = INDENT * (writer->body_depth + !writer->ended);
+        return;
+    }
+    if (!in_bracket) open = &writer->value;
+    bool is_below = open->inside.at > 0;
+    line->anchor = open->begin.line;
+    line->anchor_at = is_below ? open->inside.at : 0;
+    line->indent = is_below || closes(piece) ? 0 : INDENT;
 }
 
 static void begin_line(Writer *writer, const Piece *piece) {
     bool may_be_blank = writer->ended && writer->before && writer->before->role != ROLE_BODY_OPEN &&
                         piece->role != ROLE_BODY_CLOSE;
-    Line line = {.indent = line_indent(writer, piece)};
+    Line line = {.first_kind = piece->token.kind};
+    place_line(writer, piece, &line);
     line.blank_before = may_be_blank && (piece->newlines > 1 || writer->wants_blank);
     writer->wants_blank = false;
     text_init(&line.code);
@@ -156,10 +179,10 @@ static void append_piece(Writer *writer, const Piece *piece, bool begins) {
         return;
     }
     if (has_blank) text_putc(&line->code, ' ');
-    if (piece->alignment != ALIGN_NONE && line->alignment == ALIGN_NONE && !begins) {
-        line->alignment = piece->alignment;
-        line->aligned_at = line->code.length;
-    }
+    bool is_member =
+        line->first_kind == TOKEN_LAYER || line->first_kind == TOKEN_PARAM || line->first_kind == TOKEN_STATE;
+    if (piece->column < COLUMN_COUNT && is_member && !line->columns[piece->column])
+        line->columns[piece->column] = line->code.length;
     Span span = piece->token.span;
     if (piece_is_comment(piece))
         append_comment(&line->code, span);
@@ -167,14 +190,37 @@ static void append_piece(Writer *writer, const Piece *piece, bool begins) {
         text_append(&line->code, span.file->text + span.start, span.end - span.start);
 }
 
-static void follow_brackets(Writer *writer, const Piece *piece) {
+static Place place_before(Writer *writer, const Piece *piece) {
+    const Text *code = &last_line(writer)->code;
+    return (Place){writer->lines.count - 1, code->length - (piece->token.span.end - piece->token.span.start)};
+}
+
+/* The first piece behind an opening, on its line, is what later lines stand below. */
+static void set_inside(Writer *writer, const Piece *piece) {
+    Place place = place_before(writer, piece);
+    Opening *open = writer->open.count ? &writer->open.items[writer->open.count - 1] : NULL;
+    if (open && open->inside.line < 0) open->inside = open->begin.line == place.line ? place : (Place){0, 0};
+    Opening *value = &writer->value;
+    if (value->begin.line >= 0 && value->inside.line < 0)
+        value->inside = value->begin.line == place.line ? place : (Place){0, 0};
+}
+
+static void follow_openings(Writer *writer, const Piece *piece) {
+    Opening here = {piece->role == ROLE_BODY_OPEN, place_before(writer, piece), {-1, 0}};
     if (opens(piece)) {
-        Indent indent = {piece->role == ROLE_BODY_OPEN, last_line(writer)->indent};
-        writer->body_depth += indent.is_body;
-        vector_push(writer->arena, &writer->open, indent);
-    } else if (closes(piece) && writer->open.count) {
-        writer->body_depth -= writer->open.items[--writer->open.count].is_body;
+        writer->body_depth += here.is_body;
+        vector_push(writer->arena, &writer->open, here);
+        return;
     }
+    if (closes(piece) && writer->open.count) {
+        writer->body_depth -= writer->open.items[--writer->open.count].is_body;
+        return;
+    }
+    bool in_statement = !writer->open.count || writer->open.items[writer->open.count - 1].is_body;
+    int kind = piece->token.kind;
+    bool has_value =
+        (kind == '=' && piece->role == ROLE_OPERATOR) || kind == TOKEN_RETURN || kind == TOKEN_YIELD;
+    if (in_statement && has_value && writer->value.begin.line < 0) writer->value = here;
 }
 
 static void write_piece(Writer *writer, const Piece *piece) {
@@ -182,11 +228,13 @@ static void write_piece(Writer *writer, const Piece *piece) {
     if (begins) begin_line(writer, piece);
     append_piece(writer, piece, begins);
     if (!piece_is_comment(piece)) {
-        follow_brackets(writer, piece);
+        if (!closes(piece)) set_inside(writer, piece);
+        follow_openings(writer, piece);
         bool is_close = piece->role == ROLE_BODY_CLOSE || piece->role == ROLE_EMPTY_CLOSE;
-        writer->ended =
-            is_close || (!piece->is_inline && (piece->role == ROLE_END || piece->role == ROLE_BODY_OPEN));
+        bool is_end = piece->role == ROLE_END || piece->role == ROLE_BODY_OPEN;
+        writer->ended = is_close || (is_end && !piece->is_inline);
         writer->wants_blank = is_close && !writer->body_depth;
+        if (is_close || is_end) writer->value.begin.line = writer->value.inside.line = -1;
     }
     writer->before = piece;
 }
@@ -197,7 +245,7 @@ void file_format(Text *text, const File *file) {
     collect(arena, &pieces, file);
     classify_comments(&pieces);
     pieces_assign_roles(arena, &pieces);
-    Writer writer = {.arena = arena, .ended = true};
+    Writer writer = {.arena = arena, .ended = true, .value = {false, {-1, 0}, {-1, 0}}};
     for (int i = 0; i < pieces.count; i++) write_piece(&writer, &pieces.items[i]);
     lines_write(text, &writer.lines);
     arena_destroy(arena);

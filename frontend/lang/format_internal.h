@@ -23,29 +23,33 @@ typedef enum Role {
     ROLE_INLINE_COMMENT
 } Role;
 
-/* What a line is aligned by with its neighbours. */
-typedef enum Alignment { ALIGN_NONE, ALIGN_LAYER, ALIGN_TYPE } Alignment;
+/* What stands in one column in neighbouring declarations: the '=' of a layer or the type of a param or state,
+ * and their `from`. */
+typedef enum Column { COLUMN_HEAD, COLUMN_BINDING, COLUMN_COUNT, COLUMN_NONE } Column;
 
 typedef struct Piece {
     Token token; /* kind 0: a comment */
     Role role;
-    int newlines;        /* in the source, before it; 2 stands for more */
-    Alignment alignment; /* this piece is what is aligned, by that */
-    bool is_inline;      /* part of a body that stands on one line, as in `if (a) { x = y; }` */
+    int newlines;   /* in the source, before it; 2 stands for more */
+    Column column;  /* that begins with this piece */
+    bool is_inline; /* part of a body that stands on one line, as in `if (a) { x = y; }` */
 } Piece;
 
 typedef VECTOR(Piece) PieceList;
 
-/* Sets role, alignment and is_inline of all but the comments. */
+/* Sets role, column and is_inline of all but the comments. */
 void pieces_assign_roles(Arena *arena, PieceList *pieces);
 bool piece_is_comment(const Piece *piece);
 
 typedef struct Line {
     int indent;
+    int anchor; /* the line this one continues, or -1; then |indent| is added to the column of |anchor_at|
+                   there */
+    size_t anchor_at;
     bool blank_before;
-    Text code, comment; /* a comment that stands alone is code */
-    Alignment alignment;
-    size_t aligned_at; /* in |code| */
+    Text code, comment;           /* a comment that stands alone is code */
+    int first_kind;               /* of its tokens */
+    size_t columns[COLUMN_COUNT]; /* where they begin in |code|; 0: not on this line */
 } Line;
 
 typedef VECTOR(Line) LineList;

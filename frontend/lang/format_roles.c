@@ -26,7 +26,6 @@ typedef struct Walk {
     const Piece *before, *before_that; /* the last two tokens */
     int place;                         /* of the token in its statement */
     int first_kind;                    /* of the statement */
-    bool alignable;
 } Walk;
 
 bool piece_is_comment(const Piece *piece) {
@@ -51,11 +50,14 @@ static const Piece *following(const Walk *walk, const Piece *piece, int skip) {
 
 static int kind_of(const Piece *piece) { return piece ? piece->token.kind : 0; }
 
-/* A factor that is a plain name or number: in brackets, 2*H is written without blanks. */
-static bool between_atoms(const Walk *walk, const Piece *piece) {
+/* Between plain names or numbers the author has the choice: 2*H or 2 * H. */
+static bool is_kept_tight(const Walk *walk, const Piece *piece) {
+    const Piece *next = following(walk, piece, 0);
     int after = kind_of(following(walk, piece, 1));
-    return walk->before && is_atom(walk->before->token.kind) && is_atom(kind_of(following(walk, piece, 0))) &&
-           kind_of(walk->before_that) != '.' && after != '(' && after != '[' && after != '.';
+    return walk->before && next && is_atom(walk->before->token.kind) && is_atom(next->token.kind) &&
+           kind_of(walk->before_that) != '.' && after != '(' && after != '[' && after != '.' &&
+           walk->before->token.span.end == piece->token.span.start &&
+           piece->token.span.end == next->token.span.start;
 }
 
 static bool follows_operand(const Walk *walk) { return walk->before && walk->before->role == ROLE_OPERAND; }
@@ -106,7 +108,6 @@ static void pop(Walk *walk) {
 static void begin_statement(Walk *walk) {
     walk->place = 0;
     walk->first_kind = 0;
-    walk->alignable = false;
     top(walk)->questions = 0;
 }
 
@@ -148,8 +149,8 @@ static Role role_of_mark(Walk *walk, Piece *piece) {
     case '-': return follows_operand(walk) ? ROLE_OPERATOR : ROLE_PREFIX;
     case '*':
     case '/':
-    case '%': return !in_statement(walk) && between_atoms(walk, piece) ? ROLE_TIGHT : ROLE_OPERATOR;
-    case TOKEN_POWER: return between_atoms(walk, piece) ? ROLE_TIGHT : ROLE_OPERATOR;
+    case '%':
+    case TOKEN_POWER: return is_kept_tight(walk, piece) ? ROLE_TIGHT : ROLE_OPERATOR;
     case '.':
     case TOKEN_RANGE: return ROLE_TIGHT;
     case ',': return ROLE_PLAIN;
@@ -166,18 +167,13 @@ static Role role_of(Walk *walk, Piece *piece) {
     return kind == TOKEN_TENON_error ? ROLE_PLAIN : role_of_mark(walk, piece);
 }
 
-/* `layer name =` lines are aligned by their '=', `param name:` and `state name:` by the type. */
-static void set_alignment(Walk *walk, Piece *piece) {
-    if (walk->place == 1 && is_word(piece->token.kind)) walk->alignable = true;
-    if (!walk->alignable || !in_statement(walk)) return;
+static Column column_of(Walk *walk, const Piece *piece) {
+    bool is_layer = walk->first_kind == TOKEN_LAYER;
     bool has_type = walk->first_kind == TOKEN_PARAM || walk->first_kind == TOKEN_STATE;
-    if (walk->first_kind == TOKEN_LAYER && piece->token.kind == '=')
-        piece->alignment = ALIGN_LAYER;
-    else if (has_type && kind_of(walk->before) == ':' && walk->place == 3)
-        piece->alignment = ALIGN_TYPE;
-    else
-        return;
-    walk->alignable = false;
+    if (walk->place < 2 || !(is_layer || has_type) || !in_statement(walk)) return COLUMN_NONE;
+    if (piece->token.kind == TOKEN_FROM && follows_operand(walk)) return COLUMN_BINDING;
+    bool is_head = is_layer ? piece->token.kind == '=' : walk->place == 3 && kind_of(walk->before) == ':';
+    return is_head ? COLUMN_HEAD : COLUMN_NONE;
 }
 
 /* A body of one statement that the author wrote on one line stays there. */
@@ -203,7 +199,7 @@ void pieces_assign_roles(Arena *arena, PieceList *pieces) {
         if (piece_is_comment(piece)) continue;
         if (walk.place == 0) walk.first_kind = piece->token.kind;
         piece->role = role_of(&walk, piece);
-        set_alignment(&walk, piece);
+        piece->column = column_of(&walk, piece);
         walk.place++;
         walk.before_that = walk.before;
         walk.before = piece;

@@ -271,9 +271,8 @@ static void print_statement(Printer *printer, const LoopStatement *statement, in
         break;
     case LOOP_CALL: print_call(printer, statement); break;
     }
-    bool call = statement->kind == LOOP_CALL, loop = statement->body.first || statement->range.symbol;
-    if (!loop || statement->kind == LOOP_INDEX)
-        print_place(printer, statement->span, call ? statement->callee->span : printer->place);
+    if (statement->kind == LOOP_CALL) print_place(printer, statement->span, statement->callee->span);
+    else if (statement->kind > LOOP_PARALLEL) print_place(printer, statement->span, printer->place);
     text_putc(text, '\n');
 }
 

@@ -1,0 +1,39 @@
+/* IR text to a loaded shared library, by the road of `tenon compile`: parse, passes, lower, emit, link, dlopen. */
+#ifndef TENON_TEST_NATIVE_LIBRARY_H
+#define TENON_TEST_NATIVE_LIBRARY_H
+
+#include "ir/graph.h"
+#include "ir/loops/loops.h"
+#include "runtime/abi.h"
+
+typedef struct NativeConfig {
+    const char *march;    /* what the code runs on */
+    const char *schedule; /* what schedules are made for; NULL: the same */
+    bool plain, threads;
+} NativeConfig;
+
+typedef struct NativeLibrary {
+    NativeConfig config;
+    Arena *arena;
+    Diagnostics *diagnostics;
+    LoopModule *loops;
+    void *handle;
+} NativeLibrary;
+
+/* "x86-64-v3 -O0". */
+const char *native_config_text(const NativeConfig *config, char *out, size_t size);
+/* Configurations this CPU can run: every level with and without optimisation, the strongest also as a schedule for a
+ * weaker one. Returns how many. */
+int native_configs(const NativeConfig **out);
+
+/* False: what went wrong was printed to stderr; the library is closed. */
+bool native_open(NativeLibrary *out, const char *text, const NativeConfig *config);
+void native_close(NativeLibrary *library);
+/* NULL: there is none. */
+const tenon_model_info *native_model(const NativeLibrary *library, const char *model);
+const tenon_entry_info *native_entry(const NativeLibrary *library, const char *model, const char *entry);
+
+/* A module of IR text, verified; NULL: errors were printed. */
+Module *native_parse(Arena *arena, Diagnostics *diagnostics, const char *text);
+
+#endif
