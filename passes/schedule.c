@@ -25,6 +25,15 @@ static int rows_that_fit(const TargetInfo *target, int vectors) {
 
 static int64_t items_for(int64_t flops, int64_t panels) { return clamp(flops / ITEM_FLOPS, 1, clamp(panels, 1, ITEMS_MAX)); }
 
+/* Rows of a super-tile, whole tiles of nearly equal number; 0: all rows and a panel of weights fit the cache together. */
+static int64_t row_block(const TargetInfo *target, const Shape *shape, int64_t rows, int64_t width, int64_t bytes) {
+    int64_t row_bytes = shape->terms * bytes, panel_bytes = row_bytes * width;
+    if (shape->rows * row_bytes + panel_bytes <= target->l2_bytes * 3 / 4 || row_bytes == 0) return 0;
+    int64_t fit = clamp((target->l2_bytes / 2 - panel_bytes) / row_bytes, 4 * rows, shape->rows);
+    int64_t tiles = (shape->rows + rows - 1) / rows, blocks = (shape->rows + fit - 1) / fit;
+    return (tiles + blocks - 1) / blocks * rows;
+}
+
 /* A dense product [rows, terms] x [terms, outputs]. */
 static Schedule dense_schedule(const TargetInfo *target, const Shape *shape, DType dtype) {
     int lanes = lanes_of(target, dtype);
@@ -39,11 +48,7 @@ static Schedule dense_schedule(const TargetInfo *target, const Shape *shape, DTy
     Schedule schedule = {.variant = "dense", .rows = (int)rows, .vectors = (int)vectors, .lanes = lanes};
     int64_t panels = (shape->outputs + vectors * lanes - 1) / (vectors * lanes);
     schedule.items = (int)items_for(2 * shape->rows * shape->outputs * shape->terms, panels);
-    int64_t row_bytes = shape->terms * (int64_t)dtype_bytes(dtype);
-    if (shape->rows * row_bytes > target->l2_bytes / 2) {
-        int64_t block = clamp(target->l2_bytes / 4 / (row_bytes ? row_bytes : 1), 4 * rows, shape->rows);
-        schedule.block = block / rows * rows;
-    }
+    schedule.block = row_block(target, shape, rows, vectors * lanes, (int64_t)dtype_bytes(dtype));
     return schedule;
 }
 

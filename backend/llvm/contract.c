@@ -82,57 +82,98 @@ static LLVMValueRef add(const Contraction *c, LLVMValueRef a, LLVMValueRef b) {
     return emit_binary(c->emitter, OP_ADD, c->statement->tile->dtype, a, b);
 }
 
-/* Partial sums kept apart from the total: in registers when both fit, else the total waits in memory. */
-static void emit_chunks(const Contraction *c, int64_t steps, LLVMValueRef *total) {
+/* The total of a chunked sum: in registers when it fits beside a partial sum, else in memory. */
+typedef struct Total {
+    LLVMValueRef values[ACCUMULATORS_MAX]; /* in registers */
+    LLVMValueRef slots;                    /* in memory; NULL: in registers */
+    LLVMTypeRef type;
+    int count;
+} Total;
+
+static LLVMValueRef slot(const Contraction *c, const Total *total, int index) {
+    LLVMValueRef at = constant_i64(c->emitter, index);
+    return LLVMBuildInBoundsGEP2(c->emitter->builder, total->type, total->slots, &at, 1, "");
+}
+
+static void allocate_slots(const Contraction *c, Total *total) {
     Emitter *emitter = c->emitter;
-    const LoopStatement *s = c->statement;
-    int count = c->rows * c->vectors;
-    LLVMTypeRef type = vector_type(emitter, s->tile->dtype, c->lanes);
-    bool in_registers = 2 * count + c->vectors + 2 <= emitter->target->register_count;
-    LLVMValueRef slots = NULL;
-    if (!in_registers) {
-        LLVMBasicBlockRef current = LLVMGetInsertBlock(emitter->builder);
-        LLVMBasicBlockRef entry = LLVMGetEntryBasicBlock(emitter->function);
-        LLVMPositionBuilderBefore(emitter->builder, LLVMGetFirstInstruction(entry));
-        slots = LLVMBuildArrayAlloca(emitter->builder, type, constant_i32(emitter, count), "");
-        LLVMSetAlignment(slots, 64);
-        LLVMPositionBuilderAtEnd(emitter->builder, current);
-        for (int i = 0; i < count; i++) {
-            LLVMValueRef at = constant_i64(emitter, i);
-            LLVMBuildStore(emitter->builder, total[i], LLVMBuildInBoundsGEP2(emitter->builder, type, slots, &at, 1, ""));
-        }
+    LLVMBasicBlockRef current = LLVMGetInsertBlock(emitter->builder);
+    LLVMBasicBlockRef entry = LLVMGetEntryBasicBlock(emitter->function);
+    LLVMPositionBuilderBefore(emitter->builder, LLVMGetFirstInstruction(entry));
+    total->slots = LLVMBuildArrayAlloca(emitter->builder, total->type, constant_i32(emitter, total->count), "");
+    LLVMSetAlignment(total->slots, 64);
+    LLVMPositionBuilderAtEnd(emitter->builder, current);
+}
+
+static void keep(const Contraction *c, Total *total, LLVMValueRef *values) {
+    for (int i = 0; i < total->count; i++) {
+        if (total->slots) LLVMBuildStore(c->emitter->builder, values[i], slot(c, total, i));
+        else total->values[i] = values[i];
     }
-    LLVMValueRef low = emit_expr(emitter, s->k[0].low), high = emit_expr(emitter, s->k[0].high);
-    int64_t chunks_max = (trip_max(&s->k[0]) + steps - 1) / steps, chunks_min = (trip_min(&s->k[0]) + steps - 1) / steps;
-    CountedLoop loop = loop_begin(emitter, low, high, steps, chunks_min, chunks_max, total, in_registers ? count : 0);
+}
+
+static LLVMValueRef total_value(const Contraction *c, const Total *total, int index) {
+    if (!total->slots) return total->values[index];
+    return LLVMBuildLoad2(c->emitter->builder, total->type, slot(c, total, index), "");
+}
+
+/* One partial sum over [low, high) of the outermost range, added to the total: values of the new total. */
+static void emit_partial(const Contraction *c, const Total *total, LLVMValueRef low, LLVMValueRef high, int64_t trips_min,
+                         int64_t trips_max, LLVMValueRef *out) {
+    for (int i = 0; i < total->count; i++) out[i] = LLVMConstNull(total->type);
+    emit_nest(c, 0, low, high, trips_min, trips_max, out);
+    for (int i = 0; i < total->count; i++) out[i] = add(c, total_value(c, total, i), out[i]);
+}
+
+/* A loop over chunks of |steps|; the last may be shorter. */
+static void emit_chunk_loop(const Contraction *c, Total *total, LLVMValueRef low, LLVMValueRef high, int64_t steps,
+                            int64_t span_min, int64_t span_max) {
+    Emitter *emitter = c->emitter;
+    CountedLoop loop = loop_begin(emitter, low, high, steps, (span_min + steps - 1) / steps, (span_max + steps - 1) / steps,
+                                  total->values, total->slots ? 0 : total->count);
     scope_enter_here(emitter);
     LLVMValueRef end = LLVMBuildNSWAdd(emitter->builder, loop.index, constant_i64(emitter, steps), "");
-    bool even = trip_min(&s->k[0]) == trip_max(&s->k[0]) && trip_max(&s->k[0]) % steps == 0;
+    bool even = span_min == span_max && span_max % steps == 0;
     if (!even) {
         LLVMValueRef beyond = LLVMBuildICmp(emitter->builder, LLVMIntSGT, end, high, "");
         end = LLVMBuildSelect(emitter->builder, beyond, high, end, "");
     }
-    LLVMValueRef partial[ACCUMULATORS_MAX], next[ACCUMULATORS_MAX];
-    for (int i = 0; i < count; i++) partial[i] = LLVMConstNull(type);
-    emit_nest(c, 0, loop.index, end, even ? steps : 1, steps, partial);
-    for (int i = 0; i < count; i++) {
-        if (in_registers) {
-            next[i] = add(c, loop.carried[i], partial[i]);
-            continue;
-        }
-        LLVMValueRef at = constant_i64(emitter, i);
-        LLVMValueRef slot = LLVMBuildInBoundsGEP2(emitter->builder, type, slots, &at, 1, "");
-        LLVMBuildStore(emitter->builder, add(c, LLVMBuildLoad2(emitter->builder, type, slot, ""), partial[i]), slot);
-    }
+    if (!total->slots) memcpy(total->values, loop.carried, (size_t)total->count * sizeof *total->values);
+    LLVMValueRef next[ACCUMULATORS_MAX];
+    emit_partial(c, total, loop.index, end, even ? steps : 1, steps, next);
+    keep(c, total, next);
     scope_leave(emitter);
     loop_end(emitter, &loop, next);
-    for (int i = 0; i < count; i++) {
-        LLVMValueRef at = constant_i64(emitter, i);
-        total[i] = in_registers
-                       ? next[i]
-                       : LLVMBuildLoad2(emitter->builder, type,
-                                        LLVMBuildInBoundsGEP2(emitter->builder, type, slots, &at, 1, ""), "");
+    if (!total->slots) memcpy(total->values, next, (size_t)total->count * sizeof *next);
+}
+
+/* Partial sums of |steps| steps each. Where their number is known and the nest is one loop, the first begins the total
+ * and the last ends it in registers, which spares two passes through memory. */
+static void emit_chunks(const Contraction *c, int64_t steps, LLVMValueRef *values) {
+    Emitter *emitter = c->emitter;
+    const LoopStatement *s = c->statement;
+    const Range *k = &s->k[0];
+    Total total = {.type = vector_type(emitter, s->tile->dtype, c->lanes), .count = c->rows * c->vectors};
+    int64_t span_min = trip_min(k), span_max = trip_max(k);
+    LLVMValueRef low = emit_expr(emitter, k->low), high = emit_expr(emitter, k->high), results[ACCUMULATORS_MAX];
+    memcpy(total.values, values, (size_t)total.count * sizeof *values);
+    bool in_registers = 2 * total.count + c->vectors + 2 <= emitter->target->register_count;
+    if (s->depth > 1 || span_min != span_max || span_max < 2 * steps || in_registers) {
+        if (!in_registers) allocate_slots(c, &total);
+        keep(c, &total, values);
+        emit_chunk_loop(c, &total, low, high, steps, span_min, span_max);
+        for (int i = 0; i < total.count; i++) values[i] = total_value(c, &total, i);
+        return;
     }
+    int64_t middle = (span_max - 1) / steps * steps; /* where the last chunk begins */
+    LLVMValueRef first_end = LLVMBuildNSWAdd(emitter->builder, low, constant_i64(emitter, steps), "");
+    LLVMValueRef last_begin = LLVMBuildNSWAdd(emitter->builder, low, constant_i64(emitter, middle), "");
+    emit_partial(c, &total, low, first_end, steps, steps, results);
+    allocate_slots(c, &total);
+    keep(c, &total, results);
+    if (middle > steps) emit_chunk_loop(c, &total, first_end, last_begin, steps, middle - steps, middle - steps);
+    emit_partial(c, &total, last_begin, high, span_max - middle, span_max - middle, results);
+    memcpy(values, results, (size_t)total.count * sizeof *values);
 }
 
 void emit_contract(Emitter *emitter, const LoopStatement *s) {

@@ -6,6 +6,22 @@
  * lane gets the same bits in a vector of any width. They do depend on has_fma, since each fused product
  * spares a rounding.
  *
+ * Largest errors in ulp, and cycles per vector of 4, 8 and 16 f32 on x86-64-v2, -v3 and -v4 (2, 4 and 8 f64), streaming
+ * from cache on Zen 4. f32 tried on all 2^32 numbers, pow and f64 on 2^26 random ones (math_sweep --all --time):
+ *
+ *                        f32 ulp          cycles               f64 ulp          cycles
+ *                        FMA    no FMA    v2    v3    v4       FMA    no FMA    v2    v3    v4
+ *   erf                  1.35   1.48      20    15    22       2.2    2.2       40    31    40
+ *   exp                  0.92   0.92      15     8    10       1.0    1.0       21    14    16
+ *   exp_nonpositive      0.92   0.92      14     7    10       1.0    1.0       20    13    16
+ *   expm1                1.55   1.67      15     9    12       2.3    2.5       21    14    18
+ *   log                  0.94   0.96      19    17    20       1.2    1.3       35    30    32
+ *   log1p                1.55   1.71      22    19    20       1.9    2.0       40    32    33
+ *   pow                  0.51   0.51     107    84   108       1.2    1.2      251   145   151
+ *   rsqrt                1.49   1.49       8     8    16       1.5    1.5       14    14    25
+ *   sigmoid              2.49   SIGF      16     8    14       2.5    SIGD      23    15    21
+ *   tanh                 1.91   1.95      18    12    17       2.2    2.2       24    19    23
+ *
  * All functions assume the default floating-point environment and instructions without fast-math flags. NaN
  * in gives NaN out, infinities, signed zeros and subnormals are exact, overflow gives infinity, underflow is
  * gradual.

@@ -221,9 +221,10 @@ static void parse_function(LoopParser *parser, bool is_entry) {
     parse_parameters(parser);
     if (is_entry) parse_dims(parser);
     if (is_entry && reader_take_word(reader, "workspace")) function->workspace_bytes = reader_integer(reader);
-    for (int i = 0; i < function->parameter_count; i++)
+    for (int i = 0; is_entry && i < function->parameter_count; i++) {
         if (function->parameters[i]->written) function->output_count++;
-    function->input_count = function->parameter_count - function->output_count;
+        else function->input_count++;
+    }
     function->span = parse_place(parser, (Span){0}, span);
     parser->place = function->span;
     reader_push_symbol(reader, "r", module->row);

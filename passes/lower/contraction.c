@@ -72,6 +72,13 @@ static void dense_tile(Dense *d, const Expr *m, const Expr *n, int64_t chunk) {
     kernel_finish_tile(kernel, result, sum, &d->at);
 }
 
+/* All panels of outputs over the rows from |first| to |last| (NULL: x has rank 1). */
+static void dense_panels(Dense *d, const Expr *first, const Expr *last, const Expr *low, const Expr *high, int64_t chunk) {
+    const Expr *n = kernel_lanes(d->kernel, "n", low, high, d->kernel->width);
+    const Expr *m = first ? kernel_rows(d->kernel, "m", first, last, d->shape.rows) : NULL;
+    dense_tile(d, m, n, chunk);
+}
+
 void lower_LINEAR(Lowering *lowering, const Op *op) {
     const Op *cluster = cluster_of(op);
     const Schedule *schedule = cluster->schedule;
@@ -86,18 +93,20 @@ void lower_LINEAR(Lowering *lowering, const Op *op) {
     if (schedule && schedule->items > 1)
         panel_share(&kernel, kernel_parallel(&kernel, schedule->items), schedule->items, outputs, kernel.width, &low, &high);
     for (int i = 0; i + 2 < type->rank; i++) d.at.at[i] = kernel_for(&kernel, "i", number(&kernel, 0), type->dims[i]);
-    const Expr *rows = type->rank > 1 ? type->dims[type->rank - 2] : NULL, *first = number(&kernel, 0);
-    if (rows && schedule && schedule->block && rows->max > schedule->block) {
+    const Expr *rows = type->rank > 1 ? type->dims[type->rank - 2] : NULL;
+    int64_t block = schedule ? schedule->block : 0, count;
+    if (!rows || !block || rows->max <= block || !expr_is_constant(rows, &count)) {
+        dense_panels(&d, rows ? number(&kernel, 0) : NULL, rows, low, high, chunk_of(schedule));
+    } else {
         /* Super-tiles of rows outside the panels keep the rows of x in cache while all panels pass. */
-        const Expr *blocks = expr_ceildiv(lowering->exprs, rows, number(&kernel, schedule->block));
-        const Expr *block = kernel_for(&kernel, "mb", number(&kernel, 0), blocks);
-        first = expr_floordiv(lowering->exprs, expr_mul(lowering->exprs, block, rows), blocks);
-        rows = expr_floordiv(lowering->exprs,
-                             expr_mul(lowering->exprs, expr_add_constant(lowering->exprs, block, 1), rows), blocks);
+        LoopBody *outer = kernel.body;
+        int64_t whole = count / block;
+        const Expr *first = expr_scale(lowering->exprs, kernel_for(&kernel, "mb", number(&kernel, 0), number(&kernel, whole)), block);
+        dense_panels(&d, first, expr_add_constant(lowering->exprs, first, block), low, high, chunk_of(schedule));
+        kernel.body = outer;
+        if (count % block)
+            dense_panels(&d, number(&kernel, whole * block), rows, low, high, chunk_of(schedule));
     }
-    const Expr *n = kernel_lanes(&kernel, "n", low, high, kernel.width);
-    const Expr *m = rows ? kernel_rows(&kernel, "m", first, rows, d.shape.rows) : NULL;
-    dense_tile(&d, m, n, chunk_of(schedule));
     kernel_end(&kernel);
 }
 

@@ -129,53 +129,29 @@ static int64_t inner_terms(const Range *ranges, int depth) {
     return terms;
 }
 
-/* Tiles of pixels x output channels. Panels outside lines where the input of a block of lines fits the cache. */
-static void lower_direct(Convolution *c, const Schedule *schedule) {
+/* Where a direct convolution works: panels of output channels, and lines of the map, or for a pointwise one, whose lines
+ * make up one row, pixels of that row. */
+typedef struct Region {
+    const Expr *panel_low, *panel_high, *low, *high;
+} Region;
+
+/* All panels over all lines (or pixels) of a region. */
+static void direct_region(Convolution *c, Coordinates at, Region region, bool flat) {
     Kernel *kernel = c->kernel;
     ExprTable *exprs = kernel->lowering->exprs;
-    const Expr *zero = number(kernel, 0), *outputs = c->type->dims[c->first - 1];
-    const Expr *panels = expr_floordiv(exprs, outputs, number(kernel, kernel->width)), *panel_low = zero;
-    bool flat = strcmp(schedule->variant, "pointwise") == 0;
-    const Expr *width = c->type->dims[c->type->rank - 1], *height = c->spatial == 2 ? c->type->dims[c->first] : number(kernel, 1);
-    if (flat) {
-        width = expr_mul(exprs, width, height);
-        height = number(kernel, 1);
-    }
-    const Expr *line_low = zero, *line_high = height, *pixel_low = zero, *pixel_high = width;
-    if (schedule->items > 1) {
-        const Expr *items = number(kernel, schedule->items), *q = kernel_parallel(kernel, schedule->items);
-        const Expr *next = expr_add_constant(exprs, q, 1);
-        int64_t lines = height->min;
-        const Expr **low = lines >= 2 * schedule->items ? &line_low : &panel_low;
-        const Expr **high = lines >= 2 * schedule->items ? &line_high : &panels, *whole = *high;
-        *low = expr_floordiv(exprs, expr_mul(exprs, q, whole), items);
-        *high = expr_floordiv(exprs, expr_mul(exprs, next, whole), items);
-    }
-    Coordinates at;
-    if (c->first == 2) at.at[0] = kernel_for(kernel, "n", zero, c->type->dims[0]);
-    const Expr *blocks = number(kernel, 1), *block = NULL;
-    const Expr **split_low = flat ? &pixel_low : &line_low, **split_high = flat ? &pixel_high : &line_high;
-    const Expr *extent = expr_sub(exprs, *split_high, *split_low);
-    if (schedule->block && extent->max > schedule->block) {
-        blocks = expr_ceildiv(exprs, extent, number(kernel, schedule->block));
-        block = kernel_for(kernel, "b", zero, blocks);
-        const Expr *base = *split_low;
-        *split_low = expr_add(exprs, base, expr_floordiv(exprs, expr_mul(exprs, block, extent), blocks));
-        *split_high = expr_add(exprs, base, expr_floordiv(exprs, expr_mul(exprs, expr_add_constant(exprs, block, 1), extent), blocks));
-    }
-    const Expr *panel = kernel_for(kernel, "p", panel_low, panels);
+    const Expr *width = c->type->dims[c->type->rank - 1], *zero = number(kernel, 0);
+    const Expr *panel = kernel_for(kernel, "p", region.panel_low, region.panel_high);
     const Expr *channel = expr_add(exprs, expr_scale(exprs, panel, kernel->width), lane_symbol(kernel));
-    const Expr *line = flat ? zero : kernel_for(kernel, "h", line_low, line_high);
-    const Expr *pixel = kernel_rows(kernel, "w", pixel_low, pixel_high, c->shape.rows);
-    pixel = expr_add(exprs, pixel, row_symbol(kernel));
     at.at[c->first - 1] = channel;
-    if (flat && c->spatial == 2) {
-        const Expr *line_width = c->type->dims[c->type->rank - 1];
-        at.at[c->first] = expr_floordiv(exprs, pixel, line_width);
-        at.at[c->first + 1] = expr_mod(exprs, pixel, line_width);
+    if (flat) {
+        const Expr *pixel = kernel_rows(kernel, "w", region.low, region.high, c->shape.rows);
+        pixel = expr_add(exprs, pixel, row_symbol(kernel));
+        at.at[c->first] = expr_floordiv(exprs, pixel, width);
+        at.at[c->first + 1] = expr_mod(exprs, pixel, width);
     } else {
-        if (c->spatial == 2) at.at[c->first] = line;
-        at.at[c->type->rank - 1] = pixel;
+        if (c->spatial == 2) at.at[c->first] = kernel_for(kernel, "h", region.low, region.high);
+        const Expr *pixel = kernel_rows(kernel, "w", zero, width, c->shape.rows);
+        at.at[c->type->rank - 1] = expr_add(exprs, pixel, row_symbol(kernel));
     }
     TileShape shape = {ROWS_SYMBOLIC, c->shape.vectors, c->shape.lanes};
     Range ranges[REDUCTION_DEPTH_MAX];
@@ -186,6 +162,46 @@ static void lower_direct(Convolution *c, const Schedule *schedule) {
     Access a = kernel_access(kernel, c->x, c->x_type, &x_at), b = kernel_access(kernel, c->w, c->w_type, &w_at);
     Tile *sum = kernel_contract(kernel, initial, &a, &b, ranges, depth, chunk_for(inner_terms(ranges, depth)), c->type->dtype, shape);
     kernel_finish_tile(kernel, c->op->results[0], sum, &at);
+}
+
+/* The part of work item |q|: lines where there are enough, else panels. */
+static Region item_region(Kernel *kernel, Region all, int items, bool flat) {
+    ExprTable *exprs = kernel->lowering->exprs;
+    const Expr *count = number(kernel, items), *q = kernel_parallel(kernel, items), *next = expr_add_constant(exprs, q, 1);
+    bool lines = !flat && all.high->min >= 2 * items;
+    const Expr *extent = lines ? all.high : all.panel_high;
+    const Expr *low = expr_floordiv(exprs, expr_mul(exprs, q, extent), count);
+    const Expr *high = expr_floordiv(exprs, expr_mul(exprs, next, extent), count);
+    if (lines) return (Region){all.panel_low, all.panel_high, low, high};
+    return (Region){low, high, all.low, all.high};
+}
+
+/* Tiles of pixels x output channels, super-tiles of lines outside the panels where the whole map leaves the cache. */
+static void lower_direct(Convolution *c, const Schedule *schedule) {
+    Kernel *kernel = c->kernel;
+    ExprTable *exprs = kernel->lowering->exprs;
+    bool flat = strcmp(schedule->variant, "pointwise") == 0;
+    const Expr *zero = number(kernel, 0), *extent = c->spatial == 2 ? c->type->dims[c->first] : number(kernel, 1);
+    if (flat) extent = expr_mul(exprs, extent, c->type->dims[c->type->rank - 1]);
+    const Expr *panels = expr_floordiv(exprs, c->type->dims[c->first - 1], number(kernel, kernel->width));
+    Region region = {zero, panels, zero, extent};
+    if (schedule->items > 1) region = item_region(kernel, region, schedule->items, flat);
+    Coordinates at;
+    if (c->first == 2) at.at[0] = kernel_for(kernel, "n", zero, c->type->dims[0]);
+    int64_t count, block = schedule->block;
+    if (!block || !expr_is_constant(region.low, NULL) || !expr_is_constant(region.high, &count) || count <= block) {
+        direct_region(c, at, region, flat);
+        return;
+    }
+    LoopBody *outer = kernel->body;
+    Region part = region;
+    part.low = expr_scale(exprs, kernel_for(kernel, "b", zero, number(kernel, count / block)), block);
+    part.high = expr_add_constant(exprs, part.low, block);
+    direct_region(c, at, part, flat);
+    kernel->body = outer;
+    part.low = number(kernel, count / block * block);
+    part.high = region.high;
+    if (count % block) direct_region(c, at, part, flat);
 }
 
 /* Tiles of output channels x pixels of one line: weights are broadcast, the input's line is read as vectors. */
