@@ -123,23 +123,46 @@ static bool logical_index(const Type *type, const int64_t *place, int64_t *out_i
     return true;
 }
 
+/* One stretch along the innermost physical axis: its first |count| places hold elements |stride| apart in the source. */
+static void store_run(const ElementSource *source, int64_t at, int64_t stride, int64_t count, DType dtype, unsigned char *out) {
+    size_t bytes = dtype_bytes(dtype);
+    if (source->raw && source->raw->dtype == dtype && bytes == 4) {
+        const unsigned char *from = (const unsigned char *)source->raw->bytes + (size_t)at * 4;
+        for (int64_t i = 0; i < count; i++) memcpy(out + 4 * i, from + 4 * i * stride, 4);
+        return;
+    }
+    for (int64_t i = 0; i < count; i++) store_element(source, at + i * stride, dtype, out + (size_t)i * bytes);
+}
+
 static bool write_constant(const Buffer *buffer, const ElementSource *source, Sink *sink) {
     const Type *type = &buffer->constant->value->type;
     size_t bytes = dtype_bytes(buffer->dtype);
-    int64_t place[BUFFER_RANK_MAX] = {0}, index[RANK_MAX], total = buffer_bytes_max(buffer) / (int64_t)bytes;
-    for (int64_t i = 0; i < total; i++) {
-        unsigned char *out = sink->bytes + sink->used;
+    int last = buffer->rank - 1, axis = last < 0 ? 0 : type->layout ? type->layout->pieces[last].axis : last;
+    int64_t place[BUFFER_RANK_MAX + 1] = {0}, index[RANK_MAX + 1], extents[BUFFER_RANK_MAX + 1] = {0};
+    for (int i = 0; i <= last; i++) extents[i] = expr_value(buffer->extents[i]);
+    int64_t run_max = PIECE_BYTES / 16, total = buffer_bytes_max(buffer) / (int64_t)bytes;
+    int64_t stride = last < 0 ? 0 : source->strides[axis], limit = last < 0 ? 1 : expr_value(type->dims[axis]);
+    for (int64_t done = 0; done < total;) {
+        int64_t run = last < 0 ? 1 : extents[last] - place[last], held = 0, at = 0;
+        if (run > run_max) run = run_max;
         if (logical_index(type, place, index)) {
-            int64_t at = 0;
-            for (int axis = 0; axis < type->rank; axis++) at += index[axis] * source->strides[axis];
-            store_element(source, at, buffer->dtype, out);
-        } else {
-            memset(out, 0, bytes);
+            held = last < 0 || limit - index[axis] > run ? run : limit - index[axis];
+            for (int i = 0; i < type->rank; i++) at += index[i] * source->strides[i];
+        } else if (last >= 0 && index[axis] < 0) {
+            run = 1; /* a halo before the elements */
         }
-        sink->used += bytes;
-        if (sink->used + 8 > PIECE_BYTES && !sink_flush(sink)) return false;
-        for (int axis = buffer->rank - 1; axis >= 0 && ++place[axis] == expr_value(buffer->extents[axis]); axis--)
-            place[axis] = 0;
+        if (sink->used + (size_t)run * bytes > PIECE_BYTES && !sink_flush(sink)) return false;
+        unsigned char *out = sink->bytes + sink->used;
+        store_run(source, at, stride, held, buffer->dtype, out);
+        memset(out + (size_t)held * bytes, 0, (size_t)(run - held) * bytes);
+        sink->used += (size_t)run * bytes;
+        done += run;
+        if (last < 0) continue;
+        place[last] += run;
+        for (int i = last; i > 0 && place[i] == extents[i]; i--) {
+            place[i] = 0;
+            place[i - 1]++;
+        }
     }
     return sink_flush(sink);
 }

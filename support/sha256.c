@@ -1,5 +1,7 @@
 #include "support/sha256.h"
 
+#include <cpuid.h>
+#include <immintrin.h>
 #include <string.h>
 
 static const uint32_t round_constants[64] = {
@@ -23,7 +25,7 @@ static uint32_t load_big_endian(const uint8_t *bytes) {
     return (uint32_t)bytes[0] << 24 | (uint32_t)bytes[1] << 16 | (uint32_t)bytes[2] << 8 | bytes[3];
 }
 
-static void compress(uint32_t state[8], const uint8_t block[64]) {
+static void compress_portable(uint32_t state[8], const uint8_t *block) {
     uint32_t w[64];
     for (int i = 0; i < 16; i++) w[i] = load_big_endian(block + 4 * i);
     for (int i = 16; i < 64; i++) {
@@ -31,23 +33,55 @@ static void compress(uint32_t state[8], const uint8_t block[64]) {
         uint32_t s1 = rotate_right(w[i - 2], 17) ^ rotate_right(w[i - 2], 19) ^ w[i - 2] >> 10;
         w[i] = w[i - 16] + s0 + w[i - 7] + s1;
     }
-    uint32_t v[8]; /* a to h of the standard */
-    memcpy(v, state, sizeof v);
+    uint32_t a = state[0], b = state[1], c = state[2], d = state[3];
+    uint32_t e = state[4], f = state[5], g = state[6], h = state[7];
     for (int i = 0; i < 64; i++) {
-        uint32_t s1 = rotate_right(v[4], 6) ^ rotate_right(v[4], 11) ^ rotate_right(v[4], 25);
-        uint32_t choice = (v[4] & v[5]) ^ (~v[4] & v[6]);
-        uint32_t first = v[7] + s1 + choice + round_constants[i] + w[i];
-        uint32_t s0 = rotate_right(v[0], 2) ^ rotate_right(v[0], 13) ^ rotate_right(v[0], 22);
-        uint32_t majority = (v[0] & v[1]) ^ (v[0] & v[2]) ^ (v[1] & v[2]);
-        memmove(v + 1, v, 7 * sizeof *v);
-        v[4] += first;
-        v[0] = first + s0 + majority;
+        uint32_t s1 = rotate_right(e, 6) ^ rotate_right(e, 11) ^ rotate_right(e, 25);
+        uint32_t first = h + s1 + ((e & f) ^ (~e & g)) + round_constants[i] + w[i];
+        uint32_t s0 = rotate_right(a, 2) ^ rotate_right(a, 13) ^ rotate_right(a, 22);
+        uint32_t second = s0 + ((a & b) ^ (a & c) ^ (b & c));
+        h = g, g = f, f = e, e = d + first, d = c, c = b, b = a, a = first + second;
     }
-    for (int i = 0; i < 8; i++) state[i] += v[i];
+    state[0] += a, state[1] += b, state[2] += c, state[3] += d;
+    state[4] += e, state[5] += f, state[6] += g, state[7] += h;
 }
+
+/* The same with the SHA instructions, whose operands hold the words a b e f and c d g h. */
+__attribute__((target("sha,sse4.1,ssse3"))) static void compress_native(uint32_t state[8], const uint8_t *block) {
+    const __m128i swap = _mm_set_epi64x(0x0c0d0e0f08090a0b, 0x0405060700010203);
+    __m128i message[16];
+    for (int i = 0; i < 4; i++)
+        message[i] = _mm_shuffle_epi8(_mm_loadu_si128((const __m128i *)(block + 16 * i)), swap);
+    for (int i = 4; i < 16; i++) {
+        __m128i sum = _mm_add_epi32(_mm_sha256msg1_epu32(message[i - 4], message[i - 3]),
+                                    _mm_alignr_epi8(message[i - 1], message[i - 2], 4));
+        message[i] = _mm_sha256msg2_epu32(sum, message[i - 1]);
+    }
+    __m128i low = _mm_shuffle_epi32(_mm_loadu_si128((const __m128i *)state), 0xb1);
+    __m128i high = _mm_shuffle_epi32(_mm_loadu_si128((const __m128i *)(state + 4)), 0x1b);
+    __m128i abef = _mm_alignr_epi8(low, high, 8), cdgh = _mm_blend_epi16(high, low, 0xf0);
+    const __m128i abef_before = abef, cdgh_before = cdgh;
+    for (int i = 0; i < 16; i++) {
+        __m128i words = _mm_add_epi32(message[i], _mm_loadu_si128((const __m128i *)(round_constants + 4 * i)));
+        cdgh = _mm_sha256rnds2_epu32(cdgh, abef, words);
+        abef = _mm_sha256rnds2_epu32(abef, cdgh, _mm_shuffle_epi32(words, 0x0e));
+    }
+    low = _mm_shuffle_epi32(_mm_add_epi32(abef, abef_before), 0x1b);
+    high = _mm_shuffle_epi32(_mm_add_epi32(cdgh, cdgh_before), 0xb1);
+    _mm_storeu_si128((__m128i *)state, _mm_blend_epi16(low, high, 0xf0));
+    _mm_storeu_si128((__m128i *)(state + 4), _mm_alignr_epi8(high, low, 8));
+}
+
+static int has_sha_instructions(void) {
+    unsigned a, b, c, d;
+    return __get_cpuid_count(7, 0, &a, &b, &c, &d) && b >> 29 & 1 && __builtin_cpu_supports("sse4.1");
+}
+
+typedef void Compress(uint32_t state[8], const uint8_t *block);
 
 void sha256_update(Sha256 *hash, const void *bytes, size_t count) {
     const uint8_t *next = bytes;
+    Compress *compress = has_sha_instructions() ? compress_native : compress_portable;
     while (count) {
         size_t used = hash->length % 64, taken = 64 - used < count ? 64 - used : count;
         if (taken == 64) {

@@ -12,6 +12,7 @@
 #include "tools/describe.h"
 #include "tools/dot.h"
 
+#include <fcntl.h>
 #include <libgen.h>
 #include <stdlib.h>
 #include <string.h>
@@ -44,18 +45,25 @@ static bool is_text(OutputKind kind) {
 
 /* ---- What outputs record ---- */
 
+static void hash_file(Sha256 *hash, const char *path) {
+    MappedBytes mapped;
+    int descriptor = open(path, O_RDONLY | O_CLOEXEC);
+    if (descriptor < 0) return;
+    if (mapped_bytes_open(descriptor, &mapped)) {
+        sha256_update(hash, mapped.bytes, mapped.size);
+        mapped_bytes_close(&mapped);
+    }
+    close(descriptor);
+}
+
+/* Of the sources, or of the weights, one after the other. */
 static const char *hash_files(Pipeline *pipeline, bool sources) {
     Sha256 hash;
     sha256_init(&hash);
     for (int i = 0; i < pipeline->files.count; i++) {
-        const char *path = pipeline->files.items[i], *error;
-        size_t length = strlen(path);
-        bool source = length > 3 && (strcmp(path + length - 3, ".tn") == 0 || strcmp(path + length - 4, ".tir") == 0);
-        if (source != sources) continue;
-        Arena *scratch = arena_create();
-        SourceFile *file = source_read(scratch, path, SIZE_MAX / 2, &error);
-        if (file) sha256_update(&hash, file->text, file->length);
-        arena_destroy(scratch);
+        const char *path = pipeline->files.items[i], *suffix = strrchr(path, '.');
+        bool source = suffix && (strcmp(suffix, ".tn") == 0 || strcmp(suffix, ".tir") == 0);
+        if (source == sources) hash_file(&hash, path);
     }
     char *text = arena_alloc(pipeline->arena, SHA256_HEX_BYTES);
     sha256_finish_hex(&hash, text);

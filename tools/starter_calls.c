@@ -16,15 +16,14 @@ static int bins_for(int64_t channels, int64_t width) {
 
 /* Images and signals before layers that want features, and the reverse. NULL: they do not go together. */
 static const char *adapt(Arena *arena, Flow from, const Node *to) {
-    bool recurrent = to->kind == NODE_LSTM || to->kind == NODE_GRU || to->kind == NODE_RNN;
-    if (from.kind == FLOW_IMAGE && to->in.kind == FLOW_FEATURES && !recurrent) {
+    if (from.kind == FLOW_IMAGE && to->in.kind == FLOW_FEATURES && !to->in.sequence) {
         int bins = bins_for(from.width, to->in.width);
         if (bins == 1) return "flatten(global_avg_pool2d(x))";
         return bins ? arena_printf(arena, "flatten(adaptive_avg_pool2d(x, [%d, %d]))", bins, bins) : NULL;
     }
     if (from.width != to->in.width) return NULL;
     if (from.kind == FLOW_SIGNAL && to->in.kind == FLOW_FEATURES)
-        return recurrent ? "transpose(x, 1, 2)" : "mean(x, axis=-1)";
+        return to->in.sequence ? "transpose(x, 1, 2)" : "mean(x, axis=-1)";
     if (from.kind == FLOW_FEATURES && from.sequence && to->in.kind == FLOW_SIGNAL)
         return "transpose(x, 1, 2)";
     return NULL;
@@ -49,7 +48,8 @@ static bool call(Arena *arena, Node *node, Flow *flow) {
     Flow wanted = flow->kind == FLOW_NONE ? node->in : wanted_by(node, *flow);
     bool depthwise = is_depthwise(node, *flow);
     bool fits =
-        flow->kind == FLOW_NONE || depthwise || (flow->kind == wanted.kind && flow->width == wanted.width);
+        flow->kind == FLOW_NONE || depthwise ||
+        (flow->kind == wanted.kind && flow->width == wanted.width && flow->sequence >= wanted.sequence);
     node->adapted = fits ? NULL : adapt(arena, *flow, node);
     if (!fits && !node->adapted) return false;
     if (depthwise) {

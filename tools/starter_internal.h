@@ -81,7 +81,6 @@ typedef struct Starter {
     BlockText **known;      /* hash table of bodies */
     VECTOR(Node *) hoisted; /* on their way to the root */
     VECTOR(const TensorSource *) left_out;
-    bool needs_height, needs_time;
 } Starter;
 
 /* starter_tree.c: from names to nodes, and which of them are layers; what does not fit the language's names

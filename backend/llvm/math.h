@@ -6,8 +6,9 @@
  * lane gets the same bits in a vector of any width. They do depend on has_fma, since each fused product
  * spares a rounding.
  *
- * Largest errors in ulp, and cycles per vector of 4, 8 and 16 f32 on x86-64-v2, -v3 and -v4 (2, 4 and 8 f64), streaming
- * from cache on Zen 4. f32 tried on all 2^32 numbers, pow and f64 on 2^26 random ones (math_sweep --all --time):
+ * Largest errors in ulp, and cycles per vector of 4, 8 and 16 f32 on x86-64-v2, -v3 and -v4 (2, 4 and 8 f64),
+ * streaming from cache on Zen 4. f32 was tried on all 2^32 numbers, pow and f64 on 2^26 random ones (math_sweep
+ * --all --time):
  *
  *                        f32 ulp          cycles               f64 ulp          cycles
  *                        FMA    no FMA    v2    v3    v4       FMA    no FMA    v2    v3    v4

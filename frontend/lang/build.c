@@ -86,9 +86,7 @@ static void list_files(Builder *b) {
 
 static void build_file(Builder *b, const char *path) {
     int errors = diagnostics_error_count(b->diagnostics);
-    if (!unit_load(b, path, (Span){0})) return;
-    /* What the parser left out would only give errors that mislead. */
-    if (diagnostics_error_count(b->diagnostics) > errors) return;
+    if (!unit_load(b, path, (Span){0}) || b->incomplete) return;
     prepare_dims(b);
     build_models(b);
     report_missing(b);

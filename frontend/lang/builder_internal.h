@@ -110,6 +110,7 @@ struct Frame {
     Span call_span;
     bool is_entry, returned;
     Datum result;
+    Span result_span; /* of the return */
     Region *region; /* where the function was called: a return inside a deeper one is an error */
     VECTOR(BoundDim) dims;
     int depth;
@@ -159,6 +160,7 @@ struct Builder {
     Instance *model;
     int import_depth, instance_count, work_count, op_count;
     bool stopped; /* a limit was hit: everything from here on is poison */
+    bool incomplete; /* a file has syntax errors: what is missing from its tree would only give errors that mislead */
     VECTOR(MissingTensor) missing;
     VECTOR(Instance *) models;
     bool *define_used;

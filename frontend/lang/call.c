@@ -140,17 +140,17 @@ static Datum check_results(Builder *b, const Function *function, Datum result) {
     int found = result.kind == DATUM_TUPLE ? result.items->count : result.kind == DATUM_NONE ? 0 : 1;
     if (declared == 1 && result.kind != DATUM_TUPLE && result.kind != DATUM_NONE) {
         type_bind_dims(b, function->results->type, result);
-        return type_match(b, function->results->type, result, false, function->results->type->span, "the result");
+        return type_match(b, function->results->type, result, false, b->frame->result_span, "the result");
     }
     if (found != declared)
-        return build_fail(b, E0204, function->name.span, "'%s' is declared with %d result%s and returns %d",
+        return build_fail(b, E0204, found ? b->frame->result_span : function->name.span, "'%s' is declared with %d result%s and returns %d",
                           function->name.text, declared, declared == 1 ? "" : "s", found);
     Datum *items = NEW_ARRAY(b->arena, Datum, declared + 1);
     int i = 0;
     for (const ResultSyntax *r = function->results; r; r = r->next, i++) type_bind_dims(b, r->type, result.items->items[i]);
     i = 0;
     for (const ResultSyntax *r = function->results; r; r = r->next, i++)
-        items[i] = type_match(b, r->type, result.items->items[i], false, r->type->span,
+        items[i] = type_match(b, r->type, result.items->items[i], false, b->frame->result_span,
                               arena_printf(b->arena, "result %d", i + 1));
     return datum_list(b->arena, DATUM_TUPLE, items, declared);
 }

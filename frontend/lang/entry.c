@@ -130,7 +130,7 @@ static const char *output_name(Builder *b, const ResultSyntax *result, int index
 }
 
 static Value *output_value(Builder *b, const ResultSyntax *declared, Datum datum, Span span, const char *what) {
-    if (declared) datum = type_match(b, declared->type, datum, false, declared->type->span, what);
+    if (declared) datum = type_match(b, declared->type, datum, false, span, what);
     Value *value = datum_to_tensor(b, datum, DTYPE_NONE, span, what);
     Type type;
     /* An extent that only the run can prove equal is the declared one for the caller. */
@@ -143,7 +143,7 @@ static bool entry_outputs(Builder *b, Entry *entry, const Function *function, Da
     int count = entry->output_count, declared = 0;
     for (const ResultSyntax *r = function->results; r; r = r->next) declared++;
     if (declared && declared != count) {
-        build_error(b, E0204, entry->span, "entry '%s' is declared with %d result%s and returns %d", entry->name, declared,
+        build_error(b, E0204, count ? b->frame->result_span : entry->span, "entry '%s' is declared with %d result%s and returns %d", entry->name, declared,
                     declared == 1 ? "" : "s", count);
         return false;
     }
@@ -152,7 +152,7 @@ static bool entry_outputs(Builder *b, Entry *entry, const Function *function, Da
     bool good = true;
     for (int i = 0; i < count; i++, r = r ? r->next : NULL) {
         const char *what = count == 1 ? "the result" : arena_printf(b->arena, "result %d", i + 1);
-        outputs[i] = output_value(b, r, result.kind == DATUM_TUPLE ? result.items->items[i] : result, entry->span, what);
+        outputs[i] = output_value(b, r, result.kind == DATUM_TUPLE ? result.items->items[i] : result, b->frame->result_span, what);
         entry->output_names[i] = output_name(b, r, i, count);
         good &= outputs[i] != NULL;
     }

@@ -232,5 +232,8 @@ Unit *unit_load(Builder *b, const char *path, Span span) {
         return NULL;
     }
     vector_push(b->arena, &b->result->files, source->path);
-    return unit_define(b, parse_file(b->arena, b->diagnostics, source), source->path, identity, false);
+    int errors = diagnostics_error_count(b->diagnostics);
+    const File *file = parse_file(b->arena, b->diagnostics, source);
+    b->incomplete |= diagnostics_error_count(b->diagnostics) > errors;
+    return unit_define(b, file, source->path, identity, false);
 }

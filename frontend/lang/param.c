@@ -72,7 +72,10 @@ static void complain_shape(Builder *b, Instance *instance, const char *local, co
                                     tensor->name, source_text(b, tensor));
     diagnostic_note(error, place->weights->span, "in '%s'", place->weights->path);
     const char *permutation = place->permutation ? NULL : fitting_permutation(b, type, tensor);
-    if (permutation) diagnostic_note(error, (Span){0}, "it would fit with  from { %s = \"%s\" %s }", local, tensor->name, permutation);
+    if (permutation && span.start == instance->span.start)
+        diagnostic_note(error, (Span){0}, "it would fit with  from { %s = \"%s\" %s }", local, tensor->name, permutation);
+    else if (permutation)
+        diagnostic_note(error, (Span){0}, "it would fit with  from \"%s\" %s", tensor->name, permutation);
     if (!dtype_fits(type->dtype, tensor->dtype))
         diagnostic_note(error, (Span){0}, "only floats become floats, and integers wider integers");
 }

@@ -165,6 +165,8 @@ static void run_return(Builder *b, const Statement *statement) {
         return;
     }
     Datum result = evaluate_values(b, statement->values);
+    const Argument *values = statement->values;
+    b->frame->result_span = values && !values->next && values->value ? values->value->span : statement->span;
     b->frame->result = result;
     b->frame->returned = true;
 }

@@ -80,7 +80,8 @@ LoopFunction *loop_function_create(LoopModule *module, const char *name, Span sp
 
 void loop_function_add_parameter(LoopModule *module, LoopFunction *function, Buffer *buffer) {
     Buffer **grown = NEW_ARRAY(module->arena, Buffer *, function->parameter_count + 1);
-    memcpy(grown, function->parameters, (size_t)function->parameter_count * sizeof *grown);
+    if (function->parameter_count)
+        memcpy(grown, function->parameters, (size_t)function->parameter_count * sizeof *grown);
     grown[function->parameter_count++] = buffer;
     function->parameters = grown;
 }

@@ -68,24 +68,31 @@ static void parse_operation(MapParser *map, MapNode *node, const char *word, Spa
     }
 }
 
+/* Both forms are kept until the dtype tells which counts. True: the text is an integer. */
+static bool parse_number(MapParser *map, MapNode *node) {
+    bool negative = reader_take_mark(map->reader, '-');
+    Token number = map->reader->token;
+    double magnitude = reader_number(map->reader);
+    node->kind = MAP_CONSTANT;
+    node->real = negative ? -magnitude : magnitude;
+    node->integer = negative ? (int64_t)-(uint64_t)number.integer : number.integer;
+    return number.kind == TOKEN_INTEGER && (negative || number.integer >= 0);
+}
+
 static void parse_node(MapParser *map) {
     Reader *reader = map->reader;
     MapNode node = {0};
+    bool integer = true;
     const char *name = reader_word(reader, "a node such as t0 = add a0, a1 : f32");
     reader_expect_mark(reader, '=');
     Span span = reader->token.span;
     const char *word = reader_word(reader, "an operator");
-    Token number = reader->token;
-    if (strcmp(word, "const") == 0) {
-        node.kind = MAP_CONSTANT;
-        node.real = reader_number(reader);
-        node.integer = number.integer;
-        if (number.kind == TOKEN_MARK && number.mark == '-') node.integer = INT64_MIN;
-    } else if (!reader->failed) {
-        parse_operation(map, &node, word, span);
-    }
+    if (strcmp(word, "const") == 0) integer = parse_number(map, &node);
+    else if (!reader->failed) parse_operation(map, &node, word, span);
     reader_expect_mark(reader, ':');
     node.dtype = parse_dtype(map);
+    if (!integer && !dtype_is_float(node.dtype))
+        reader_error(reader, span, "a constant of %s is an integer", dtype_text(node.dtype));
     vector_push(map->parser->module->arena, &map->names, name);
     vector_push(map->parser->module->arena, &map->nodes, node);
 }
