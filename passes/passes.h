@@ -36,6 +36,9 @@ LoopModule *lower_module(Module *module, const PassOptions *options);
 /* Adds what every op of |entry| computes as outputs named by layer, at most |outputs_max| in all. */
 void expose_layers(Module *module, Entry *entry, int outputs_max);
 
+/* One function in place of several that compute the same. */
+void merge_functions(LoopModule *module);
+
 /* Gives the entries' workspace buffers their offsets: buffers whose lives overlap do not overlap in memory. */
 void plan_memory(LoopModule *module);
 

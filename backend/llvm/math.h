@@ -7,8 +7,8 @@
  * spares a rounding.
  *
  * Largest errors in ulp, and cycles per vector of 4, 8 and 16 f32 on x86-64-v2, -v3 and -v4 (2, 4 and 8 f64),
- * streaming from cache on Zen 4. f32 was tried on all 2^32 numbers, pow and f64 on 2^26 random ones (math_sweep
- * --all --time):
+ * streaming from cache on Zen 4. f32 was tried on all 2^32 numbers, pow and f64 on 2^26 random ones
+ * (math_sweep --all --time):
  *
  *                        f32 ulp          cycles               f64 ulp          cycles
  *                        FMA    no FMA    v2    v3    v4       FMA    no FMA    v2    v3    v4
@@ -20,7 +20,7 @@
  *   log1p                1.55   1.71      22    19    20       1.9    2.0       40    32    33
  *   pow                  0.51   0.51     107    84   108       1.2    1.2      251   145   151
  *   rsqrt                1.49   1.49       8     8    16       1.5    1.5       14    14    25
- *   sigmoid              2.49   SIGF      16     8    14       2.5    SIGD      23    15    21
+ *   sigmoid              2.49   2.49      16     8    14       2.5    2.5       23    15    21
  *   tanh                 1.91   1.95      18    12    17       2.2    2.2       24    19    23
  *
  * All functions assume the default floating-point environment and instructions without fast-math flags. NaN

@@ -8,7 +8,8 @@
 static void check_defines(Builder *b) {
     for (int i = 0; i < b->options->define_count; i++)
         if (!b->define_used[i])
-            diagnose_error(b->diagnostics, E0225, (Span){0}, "-D %s: there is no constant or model argument of that name",
+            diagnose_error(b->diagnostics, E0225, (Span){0},
+                           "-D %s: there is no constant or model argument of that name",
                            b->options->defines[i].name);
 }
 
@@ -29,13 +30,16 @@ static void check_weights(Builder *b) {
             const char *known = b->main->weights.items[j]->name;
             found = known && strcmp(known, name) == 0;
         }
-        if (!found) diagnose_error(b->diagnostics, E0225, (Span){0}, "--weights %s: the file declares no such weights", name);
+        if (!found)
+            diagnose_error(b->diagnostics, E0225, (Span){0},
+                           "--weights %s: the file declares no such weights", name);
     }
 }
 
 static bool has_entry(const Item *items, const char *wanted) {
     for (const Item *item = items; item; item = item->next)
-        for (const Member *member = item->kind == ITEM_MODEL ? item->members : NULL; member; member = member->next) {
+        for (const Member *member = item->kind == ITEM_MODEL ? item->members : NULL; member;
+             member = member->next) {
             if (member->kind != MEMBER_FUNCTION || member->function->kind != FUNCTION_ENTRY) continue;
             const char *name = member->function->name.text, *dot = strchr(wanted, '.');
             bool same_model = dot && strlen(item->name.text) == (size_t)(dot - wanted) &&
@@ -48,7 +52,8 @@ static bool has_entry(const Item *items, const char *wanted) {
 static void check_entries(Builder *b) {
     for (int i = 0; i < b->options->entry_count; i++)
         if (!has_entry(b->main->file->items, b->options->entries[i]))
-            diagnose_error(b->diagnostics, E0225, (Span){0}, "--entry %s: no model has such an entry", b->options->entries[i]);
+            diagnose_error(b->diagnostics, E0225, (Span){0}, "--entry %s: no model has such an entry",
+                           b->options->entries[i]);
 }
 
 /* ---- Models ---- */
@@ -102,7 +107,8 @@ static void build_file(Builder *b, const char *path) {
     b->result->module = b->module;
 }
 
-BuildResult *build_model(Arena *arena, Diagnostics *diagnostics, const char *path, const BuildOptions *options) {
+BuildResult *build_model(Arena *arena, Diagnostics *diagnostics, const char *path,
+                         const BuildOptions *options) {
     static const BuildOptions no_options;
     Builder *b = NEW(arena, Builder);
     b->arena = arena;

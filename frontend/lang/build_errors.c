@@ -23,7 +23,8 @@ static const char *layer_text(Builder *b, const Instance *instance) {
     size_t length = strlen(instance->path);
     bool cut = length > PATH_MAX_SHOWN;
     return arena_printf(b->arena, "in layer '%s%s' of model %s: %s%s", cut ? "..." : "",
-                        instance->path + (cut ? length - PATH_MAX_SHOWN : 0), instance->model, block, arguments);
+                        instance->path + (cut ? length - PATH_MAX_SHOWN : 0), instance->model, block,
+                        arguments);
 }
 
 void build_context(Builder *b, Diagnostic *diagnostic) {
@@ -32,7 +33,8 @@ void build_context(Builder *b, Diagnostic *diagnostic) {
     for (const Frame *frame = b->frame; frame && notes < CONTEXT_MAX; frame = frame->outer) {
         const Function *function = frame->function;
         if (frame->instance && !told_layer && (frame->instance->path[0] || frame->instance->arguments[0])) {
-            diagnostic_note(diagnostic, layer_place_in_user_file(frame->instance), "%s", layer_text(b, frame->instance));
+            diagnostic_note(diagnostic, layer_place_in_user_file(frame->instance), "%s",
+                            layer_text(b, frame->instance));
             told_layer = true;
             notes++;
         } else if (function && function->kind != FUNCTION_FORWARD && frame->outer && frame->outer->function &&

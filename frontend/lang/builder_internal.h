@@ -1,5 +1,5 @@
-/* What the files of the graph builder share. One Builder per compilation owns everything through its arena. Every
- * function that can fail has reported its error when it returns poison, NULL or false. */
+/* What the files of the graph builder share. One Builder per compilation owns everything through its arena.
+ * Every function that can fail has reported its error when it returns poison, NULL or false. */
 #ifndef TENON_FRONTEND_LANG_BUILDER_INTERNAL_H
 #define TENON_FRONTEND_LANG_BUILDER_INTERNAL_H
 
@@ -81,16 +81,16 @@ struct Instance {
 
 /* How the tensors of one level are called in the weights file. */
 struct Naming {
-    Naming *parent; /* NULL: the model's root */
-    const char *level;      /* "conv1", "b.0" */
-    const char *local;      /* what of the level belongs to the local name: "0" of "b.0"; may be "" */
-    const char *pattern;    /* expanded; NULL: the level's name */
-    const char *source;     /* NULL: the parent's */
+    Naming *parent;      /* NULL: the model's root */
+    const char *level;   /* "conv1", "b.0" */
+    const char *local;   /* what of the level belongs to the local name: "0" of "b.0"; may be "" */
+    const char *pattern; /* expanded; NULL: the level's name */
+    const char *source;  /* NULL: the parent's */
     const Argument *permutation;
-    const Binding *list;    /* from { ... } */
+    const Binding *list;           /* from { ... } */
     VECTOR(const Binding *) bound; /* those of |list| that found their parameter */
-    Scope *scope;           /* for {k} in |list| */
-    Unit *unit;             /* where sources are declared */
+    Scope *scope;                  /* for {k} in |list| */
+    Unit *unit;                    /* where sources are declared */
     Span span;
 };
 
@@ -111,7 +111,7 @@ struct Frame {
     bool is_entry, returned;
     Datum result;
     Span result_span; /* of the return */
-    Region *region; /* where the function was called: a return inside a deeper one is an error */
+    Region *region;   /* where the function was called: a return inside a deeper one is an error */
     VECTOR(BoundDim) dims;
     int depth;
 };
@@ -159,8 +159,9 @@ struct Builder {
     Entry *entry;
     Instance *model;
     int import_depth, instance_count, work_count, op_count;
-    bool stopped; /* a limit was hit: everything from here on is poison */
-    bool incomplete; /* a file has syntax errors: what is missing from its tree would only give errors that mislead */
+    bool stopped;    /* a limit was hit: everything from here on is poison */
+    bool incomplete; /* a file has syntax errors: what is missing from its tree would only give errors that
+                        mislead */
     VECTOR(MissingTensor) missing;
     VECTOR(Instance *) models;
     bool *define_used;
@@ -179,7 +180,8 @@ bool is_library_place(Span span);
 Span layer_place_in_user_file(const Instance *instance);
 /* Inside library code: the user's place that called it. */
 Span user_place(const Builder *b, Span span);
-/* Counts one unit of compile-time work (a call, a trip of a loop); false: the limit is reached, b->stopped is set. */
+/* Counts one unit of compile-time work (a call, a trip of a loop); false: the limit is reached, b->stopped is
+ * set. */
 bool build_work(Builder *b, Span span);
 Datum build_stop(Builder *b, DiagnosticId id, Span span, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
@@ -215,10 +217,12 @@ Value *datum_to_tensor(Builder *b, Datum datum, DType dtype, Span span, const ch
 bool datum_to_integer(Builder *b, Datum datum, Span span, const char *what, int64_t *out);
 bool datum_to_bool(Builder *b, Datum datum, Span span, const char *what, bool *out);
 bool datum_to_float(Builder *b, Datum datum, Span span, const char *what, double *out);
-/* One number, or a list of |count| numbers; a number stands for all (count -1: any list). Returns how many; -1: reported. */
+/* One number, or a list of |count| numbers; a number stands for all (count -1: any list). Returns how many;
+ * -1: reported. */
 int datum_to_integers(Builder *b, Datum datum, int count, Span span, const char *what, int64_t *out);
 int datum_to_extents(Builder *b, Datum datum, Span span, const char *what, const Expr **out);
-/* A tensor of exactly |type|, for a value written for it: literals take its dtype, a number fills it when |fill|. */
+/* A tensor of exactly |type|, for a value written for it: literals take its dtype, a number fills it when
+ * |fill|. */
 Value *datum_to_type(Builder *b, Datum datum, const Type *type, bool fill, Span span, const char *what);
 
 /* dims.c and types.c */
@@ -305,7 +309,8 @@ void run_scan(Builder *b, const Statement *statement);
 void assign_name(Builder *b, Name name, Datum value);
 Datum evaluate_values(Builder *b, const Argument *values);
 /* Bounds of an unrolled loop; false: reported. */
-bool loop_bounds(Builder *b, const Expression *low, const Expression *high, int64_t *out_low, int64_t *out_high);
+bool loop_bounds(Builder *b, const Expression *low, const Expression *high, int64_t *out_low,
+                 int64_t *out_high);
 /* Names that |statements| would assign become poison: a condition could not be decided. */
 void poison_targets(Builder *b, const Statement *statements);
 
@@ -324,8 +329,8 @@ bool setting_value(const char *text, const TypeSyntax *type, Datum *out);
 Instance *model_create(Builder *b, Unit *unit, const Item *item);
 
 /* naming.c, param.c */
-Naming *naming_create(Builder *b, Instance *parent, const char *level, const char *local, const Binding *binding,
-                      const char *variable);
+Naming *naming_create(Builder *b, Instance *parent, const char *level, const char *local,
+                      const Binding *binding, const char *variable);
 Naming *naming_child(Builder *b, Naming *parent, const char *level);
 const char *pattern_expand(Builder *b, const char *pattern, Span span);
 void naming_check_lists(Builder *b, const Naming *naming);

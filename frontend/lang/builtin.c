@@ -16,7 +16,8 @@ const Builtin *builtin_find(const char *name) {
 int builtin_names(const char **names, int capacity) {
     int count = 0;
     for (int i = 0; builtin_tables[i]; i++)
-        for (const Builtin *row = builtin_tables[i]; row->name && count < capacity; row++) names[count++] = row->name;
+        for (const Builtin *row = builtin_tables[i]; row->name && count < capacity; row++)
+            names[count++] = row->name;
     return count;
 }
 
@@ -84,15 +85,19 @@ Datum call_builtin(Builder *b, const Builtin *builtin, const Call *given) {
     Datum values[FORMALS_MAX];
     Span spans[FORMALS_MAX];
     Call named = split_rest(&call, &signature, given);
-    if (!build_work(b, given->span) || !arguments_assign(b, &named, callee, signature.names, signature.count, assigned))
+    if (!build_work(b, given->span) ||
+        !arguments_assign(b, &named, callee, signature.names, signature.count, assigned))
         return POISON;
     for (int i = 0; i < signature.count; i++) {
         values[i] = NONE;
         spans[i] = assigned[i] ? assigned[i]->span : given->span;
-        if (assigned[i]) values[i] = assigned[i]->value;
-        else if (signature.defaults[i]) values[i] = default_value(signature.defaults[i]);
+        if (assigned[i])
+            values[i] = assigned[i]->value;
+        else if (signature.defaults[i])
+            values[i] = default_value(signature.defaults[i]);
         else if (i != signature.rest)
-            return build_fail(b, E0202, given->span, "%s lacks the argument '%s'", callee, signature.names[i]);
+            return build_fail(b, E0202, given->span, "%s lacks the argument '%s'", callee,
+                              signature.names[i]);
         if (values[i].kind == DATUM_POISON) return POISON;
     }
     for (int i = 0; i < call.rest_count; i++)
@@ -110,7 +115,8 @@ const char *builtin_formal(BuiltinCall *call, int index) {
 }
 
 Value *builtin_tensor(BuiltinCall *call, int index) {
-    return datum_to_tensor(call->b, call->values[index], DTYPE_NONE, call->spans[index], builtin_formal(call, index));
+    return datum_to_tensor(call->b, call->values[index], DTYPE_NONE, call->spans[index],
+                           builtin_formal(call, index));
 }
 
 bool builtin_optional_tensor(BuiltinCall *call, int index, DType dtype, Value **out) {
@@ -122,7 +128,8 @@ bool builtin_optional_tensor(BuiltinCall *call, int index, DType dtype, Value **
 }
 
 bool builtin_integer(BuiltinCall *call, int index, int64_t *out) {
-    return datum_to_integer(call->b, call->values[index], call->spans[index], builtin_formal(call, index), out);
+    return datum_to_integer(call->b, call->values[index], call->spans[index], builtin_formal(call, index),
+                            out);
 }
 
 bool builtin_bool(BuiltinCall *call, int index, bool *out) {
@@ -139,15 +146,17 @@ bool builtin_string(BuiltinCall *call, int index, const char **out) {
         *out = datum.string;
         return true;
     }
-    build_error(call->b, E0203, call->spans[index], "%s must be a string, found %s", builtin_formal(call, index),
-                datum_type_text(call->b->arena, datum));
+    build_error(call->b, E0203, call->spans[index], "%s must be a string, found %s",
+                builtin_formal(call, index), datum_type_text(call->b->arena, datum));
     return false;
 }
 
 bool builtin_dtype(BuiltinCall *call, int index, DType *out) {
     Datum datum = call->values[index];
-    if (datum.kind == DATUM_STRING) *out = dtype_from_text(datum.string, strlen(datum.string));
-    else *out = datum.kind == DATUM_DTYPE ? datum.dtype : DTYPE_NONE;
+    if (datum.kind == DATUM_STRING)
+        *out = dtype_from_text(datum.string, strlen(datum.string));
+    else
+        *out = datum.kind == DATUM_DTYPE ? datum.dtype : DTYPE_NONE;
     if (*out != DTYPE_NONE) return true;
     build_error(call->b, E0203, call->spans[index], "%s must be an element type such as f32, found %s",
                 builtin_formal(call, index), datum_type_text(call->b->arena, datum));
@@ -157,8 +166,9 @@ bool builtin_dtype(BuiltinCall *call, int index, DType *out) {
 static bool axis_in(BuiltinCall *call, int index, int64_t axis, int rank, int *out) {
     int64_t from_start = axis < 0 ? axis + rank : axis;
     if (from_start < 0 || from_start >= rank) {
-        build_error(call->b, E0211, call->spans[index], "%s is %lld, but there %s %d ax%s", builtin_formal(call, index),
-                    (long long)axis, rank == 1 ? "is" : "are", rank, rank == 1 ? "is" : "es");
+        build_error(call->b, E0211, call->spans[index], "%s is %lld, but there %s %d ax%s",
+                    builtin_formal(call, index), (long long)axis, rank == 1 ? "is" : "are", rank,
+                    rank == 1 ? "is" : "es");
         return false;
     }
     *out = (int)from_start;
@@ -177,12 +187,14 @@ int builtin_axes(BuiltinCall *call, int index, int rank, int64_t *out) {
     if (call->values[index].kind == DATUM_NONE) {
         for (int i = 0; i < rank; i++) chosen[i] = true;
     } else {
-        count = datum_to_integers(call->b, call->values[index], -1, call->spans[index], builtin_formal(call, index), given);
+        count = datum_to_integers(call->b, call->values[index], -1, call->spans[index],
+                                  builtin_formal(call, index), given);
         for (int i = 0; i < count; i++) {
             int axis;
             if (!axis_in(call, index, given[i], rank, &axis)) return -1;
             if (chosen[axis]) {
-                build_error(call->b, E0211, call->spans[index], "%s names axis %d twice", builtin_formal(call, index), axis);
+                build_error(call->b, E0211, call->spans[index], "%s names axis %d twice",
+                            builtin_formal(call, index), axis);
                 return -1;
             }
             chosen[axis] = true;

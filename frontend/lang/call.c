@@ -21,16 +21,17 @@ void frame_pop(Builder *b) { b->frame = b->frame->outer; }
 static const char *tenon_name(const char *torch) {
     static const struct {
         const char *torch, *ours;
-    } names[] = {{"dim", "axis"},           {"dims", "axis"},         {"keepdim", "keepdims"}, {"start_dim", "start_axis"},
-                 {"end_dim", "end_axis"},   {"input", "x"},           {"axes", "axis"},        {"tensors", "values"},
-                 {"kernel", "kernel_size"}, {"p", "p"},               {"pad", "padding"},      {"strides", "stride"}};
+    } names[] = {
+        {"dim", "axis"},           {"dims", "axis"}, {"keepdim", "keepdims"}, {"start_dim", "start_axis"},
+        {"end_dim", "end_axis"},   {"input", "x"},   {"axes", "axis"},        {"tensors", "values"},
+        {"kernel", "kernel_size"}, {"p", "p"},       {"pad", "padding"},      {"strides", "stride"}};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (strcmp(names[i].torch, torch) == 0) return names[i].ours;
     return NULL;
 }
 
-static void complain_argument(Builder *b, const CallArgument *argument, const char *callee, const char *const *formals,
-                              int count) {
+static void complain_argument(Builder *b, const CallArgument *argument, const char *callee,
+                              const char *const *formals, int count) {
     Diagnostic *error =
         build_error(b, E0202, argument->name.span, "%s takes no argument '%s'", callee, argument->name.text);
     const char *ours = tenon_name(argument->name.text);
@@ -61,8 +62,8 @@ bool arguments_assign(Builder *b, const Call *call, const char *callee, const ch
         if (at >= count && argument->name.text) {
             complain_argument(b, argument, callee, formals, count);
         } else if (at >= count) {
-            build_error(b, E0202, argument->span, "%s takes %d argument%s, found %d", callee, count, count == 1 ? "" : "s",
-                        call->count);
+            build_error(b, E0202, argument->span, "%s takes %d argument%s, found %d", callee, count,
+                        count == 1 ? "" : "s", call->count);
             return false;
         } else if (out[at]) {
             build_error(b, E0202, argument->span, "%s gets '%s' twice", callee, formals[at]);
@@ -83,13 +84,15 @@ static bool formal_fill(Builder *b, const Formal *formal, const CallArgument *ar
     } else if (formal->initial) {
         datum = evaluate(b, formal->initial);
     } else {
-        Diagnostic *error = build_error(b, E0202, call->span, "%s lacks the argument '%s'", callee, formal->name.text);
+        Diagnostic *error =
+            build_error(b, E0202, call->span, "%s lacks the argument '%s'", callee, formal->name.text);
         diagnostic_note(error, formal->name.span, "declared here");
     }
     if (strcmp(formal->name.text, "_") == 0) return true;
     Slot *taken = scope_find_here(scope, formal->name.text);
     if (taken) {
-        Diagnostic *error = build_error(b, E0205, formal->name.span, "two arguments are named '%s'", formal->name.text);
+        Diagnostic *error =
+            build_error(b, E0205, formal->name.span, "two arguments are named '%s'", formal->name.text);
         diagnostic_note(error, taken->span, "the first one");
         return false;
     }
@@ -143,11 +146,13 @@ static Datum check_results(Builder *b, const Function *function, Datum result) {
         return type_match(b, function->results->type, result, false, b->frame->result_span, "the result");
     }
     if (found != declared)
-        return build_fail(b, E0204, found ? b->frame->result_span : function->name.span, "'%s' is declared with %d result%s and returns %d",
-                          function->name.text, declared, declared == 1 ? "" : "s", found);
+        return build_fail(b, E0204, found ? b->frame->result_span : function->name.span,
+                          "'%s' is declared with %d result%s and returns %d", function->name.text, declared,
+                          declared == 1 ? "" : "s", found);
     Datum *items = NEW_ARRAY(b->arena, Datum, declared + 1);
     int i = 0;
-    for (const ResultSyntax *r = function->results; r; r = r->next, i++) type_bind_dims(b, r->type, result.items->items[i]);
+    for (const ResultSyntax *r = function->results; r; r = r->next, i++)
+        type_bind_dims(b, r->type, result.items->items[i]);
     i = 0;
     for (const ResultSyntax *r = function->results; r; r = r->next, i++)
         items[i] = type_match(b, r->type, result.items->items[i], false, b->frame->result_span,
@@ -162,8 +167,10 @@ static bool too_deep(Builder *b, const Function *function, Span span) {
     if (b->frame && b->frame->depth < limit) return false;
     bool recursive = false;
     for (const Frame *frame = b->frame; frame; frame = frame->outer) recursive |= frame->function == function;
-    build_stop(b, E0213, span, recursive ? "'%s' calls itself without end (%d calls deep)"
-                                         : "the call of '%s' is more than %d calls deep", function->name.text, limit);
+    build_stop(b, E0213, span,
+               recursive ? "'%s' calls itself without end (%d calls deep)"
+                         : "the call of '%s' is more than %d calls deep",
+               function->name.text, limit);
     return true;
 }
 
@@ -174,7 +181,8 @@ Datum call_closure(Builder *b, const Closure *closure, const Call *call) {
     Span user_span = b->user_span;
     if (closure->unit->library && !is_library_place(call->span)) b->user_span = call->span;
     if (closure->instance) b->path = closure->instance->path;
-    Frame frame = {.function = function, .instance = closure->instance, .is_entry = function->kind == FUNCTION_ENTRY};
+    Frame frame = {
+        .function = function, .instance = closure->instance, .is_entry = function->kind == FUNCTION_ENTRY};
     Scope *scope = scope_create(b->arena, SCOPE_FUNCTION, closure->scope);
     frame_push(b, &frame, scope, call->span);
     const char *callee = function->kind == FUNCTION_FORWARD
@@ -193,8 +201,10 @@ Datum call_closure(Builder *b, const Closure *closure, const Call *call) {
 
 static Datum call_sequence(Builder *b, Instance *instance, const Call *call) {
     Datum value = POISON;
-    if (call->count == 1 && !call->arguments[0].name.text) value = call->arguments[0].value;
-    else build_error(b, E0202, call->span, "a Sequential takes one argument, found %d", call->count);
+    if (call->count == 1 && !call->arguments[0].name.text)
+        value = call->arguments[0].value;
+    else
+        build_error(b, E0202, call->span, "a Sequential takes one argument, found %d", call->count);
     for (int i = 0; i < instance->child_count && value.kind != DATUM_POISON; i++) {
         CallArgument argument = {.value = value, .span = call->span};
         Call inner = {.span = call->span, .count = 1, .arguments = &argument};
@@ -214,9 +224,10 @@ Datum call_instance(Builder *b, Instance *instance, const Call *call) {
     Slot *slot = scope_find_here(instance->scope, "forward");
     if (slot && slot->datum.kind == DATUM_FUNCTION) return call_closure(b, slot->datum.closure, call);
     Diagnostic *error =
-        build_error(b, E0226, call->span, "block %s has no forward, so its layers cannot be called", instance->block->item->name.text);
-    diagnostic_note(error, instance->block->item->name.span, "declared here; its functions are called by name: %s.f(x)",
-                    instance->path);
+        build_error(b, E0226, call->span, "block %s has no forward, so its layers cannot be called",
+                    instance->block->item->name.text);
+    diagnostic_note(error, instance->block->item->name.span,
+                    "declared here; its functions are called by name: %s.f(x)", instance->path);
     return POISON;
 }
 
@@ -228,11 +239,14 @@ Datum call_datum(Builder *b, Datum callee, const Call *call, Span callee_span) {
     case DATUM_BUILTIN: return call_builtin(b, callee.builtin, call);
     case DATUM_BLOCK: return spec_create(b, callee.block, call);
     case DATUM_SPEC:
-        return build_fail(b, E0226, callee_span, "a layer is declared before it is called: layer name = ...;");
+        return build_fail(b, E0226, callee_span,
+                          "a layer is declared before it is called: layer name = ...;");
     case DATUM_LAYERS:
-        return build_fail(b, E0226, callee_span, "this names %d layers; call one of them: b[i](x)", callee.layers->count);
+        return build_fail(b, E0226, callee_span, "this names %d layers; call one of them: b[i](x)",
+                          callee.layers->count);
     case DATUM_DTYPE:
-        return build_fail(b, E0226, callee_span, "an element type is no function; write cast(x, %s)", dtype_text(callee.dtype));
+        return build_fail(b, E0226, callee_span, "an element type is no function; write cast(x, %s)",
+                          dtype_text(callee.dtype));
     default:
         return build_fail(b, E0226, callee_span, "%s cannot be called", datum_type_text(b->arena, callee));
     }

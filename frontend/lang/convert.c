@@ -15,8 +15,10 @@ static bool number_fits(Builder *b, double value, bool is_integer, DType dtype, 
     if (dtype == DTYPE_BOOL || (!is_integer && !dtype_is_float(dtype))) {
         Diagnostic *error = build_error(b, E0203, span, "%s does not become %s by itself",
                                         is_integer ? "an integer" : "a fraction", dtype_text(dtype));
-        if (dtype == DTYPE_BOOL) diagnostic_note(error, (Span){0}, "write a comparison, such as x != 0");
-        else diagnostic_note(error, (Span){0}, "write cast(x, f32) for the tensor, or an integer");
+        if (dtype == DTYPE_BOOL)
+            diagnostic_note(error, (Span){0}, "write a comparison, such as x != 0");
+        else
+            diagnostic_note(error, (Span){0}, "write cast(x, f32) for the tensor, or an integer");
         return false;
     }
     if (is_integer && !dtype_is_float(dtype) && (double)dtype_saturate(dtype, value) != value) {
@@ -30,7 +32,8 @@ static bool number_fits(Builder *b, double value, bool is_integer, DType dtype, 
 static Value *integer_constant(Builder *b, DType dtype, int64_t value, Span span) {
     if (dtype != DTYPE_I64 || (int64_t)(double)value == value)
         return constant_scalar(b->module, dtype, (double)value, user_place(b, span));
-    Constant *constant = constant_create(b->module, CONSTANT_INLINE, "c", type_make(dtype, 0, NULL), user_place(b, span));
+    Constant *constant =
+        constant_create(b->module, CONSTANT_INLINE, "c", type_make(dtype, 0, NULL), user_place(b, span));
     constant->integers = NEW(b->arena, int64_t);
     constant->integers[0] = value;
     return constant->value;
@@ -98,29 +101,36 @@ static bool literal_fill(Builder *b, Constant *constant, Datum datum, int64_t *a
     double value = datum.kind == DATUM_FLOAT     ? datum.real
                    : datum.kind == DATUM_INTEGER ? (double)datum.integer
                                                  : (double)datum.truth;
-    if ((datum.kind == DATUM_BOOL) != (dtype == DTYPE_BOOL) || !(dtype == DTYPE_BOOL || number_fits(b, value, is_integer, dtype, span))) {
+    if ((datum.kind == DATUM_BOOL) != (dtype == DTYPE_BOOL) ||
+        !(dtype == DTYPE_BOOL || number_fits(b, value, is_integer, dtype, span))) {
         if ((datum.kind == DATUM_BOOL) != (dtype == DTYPE_BOOL))
             build_error(b, E0203, span, "the list mixes bool and numbers");
         return false;
     }
-    if (constant->floats) constant->floats[(*at)++] = dtype_round(dtype, value);
-    else constant->integers[(*at)++] = datum.kind == DATUM_INTEGER ? datum.integer : (int64_t)value;
+    if (constant->floats)
+        constant->floats[(*at)++] = dtype_round(dtype, value);
+    else
+        constant->integers[(*at)++] = datum.kind == DATUM_INTEGER ? datum.integer : (int64_t)value;
     return true;
 }
 
-static Value *literal_to_tensor(Builder *b, Datum datum, DType dtype, const int64_t *dims, int rank, Span span) {
+static Value *literal_to_tensor(Builder *b, Datum datum, DType dtype, const int64_t *dims, int rank,
+                                Span span) {
     const Expr *extents[RANK_MAX];
     for (int i = 0; i < rank; i++) extents[i] = expr_constant(b->module->exprs, dims[i]);
     Type type = type_make(dtype, rank, extents);
     int64_t count = type_count_max(&type), at = 0;
     if (count > INLINE_MAX) {
-        build_error(b, E0212, span, "a list of %lld numbers; at most %d may be written, read more from a weights file",
+        build_error(b, E0212, span,
+                    "a list of %lld numbers; at most %d may be written, read more from a weights file",
                     (long long)count, INLINE_MAX);
         return NULL;
     }
     Constant *constant = constant_create(b->module, CONSTANT_INLINE, "list", type, user_place(b, span));
-    if (dtype_is_float(dtype)) constant->floats = NEW_ARRAY(b->arena, double, count + 1);
-    else constant->integers = NEW_ARRAY(b->arena, int64_t, count + 1);
+    if (dtype_is_float(dtype))
+        constant->floats = NEW_ARRAY(b->arena, double, count + 1);
+    else
+        constant->integers = NEW_ARRAY(b->arena, int64_t, count + 1);
     return literal_fill(b, constant, datum, &at, dtype, span) ? constant->value : NULL;
 }
 
@@ -173,7 +183,8 @@ static Value *list_to_tensor(Builder *b, Datum datum, DType dtype, Span span, co
     int rank = 0;
     bool is_float = false, is_bool = false;
     if (!literal_shape(datum, dims, &rank, &is_float, &is_bool)) {
-        build_error(b, E0203, span, "%s: the list is no tensor; rows must be equally long and hold numbers", what);
+        build_error(b, E0203, span, "%s: the list is no tensor; rows must be equally long and hold numbers",
+                    what);
         return NULL;
     }
     if (dtype == DTYPE_NONE) dtype = is_float ? DTYPE_F32 : is_bool ? DTYPE_BOOL : DTYPE_I32;
@@ -243,8 +254,12 @@ int datum_to_integers(Builder *b, Datum datum, int count, Span span, const char 
     bool is_list = datum.kind == DATUM_LIST || datum.kind == DATUM_TUPLE;
     int found = is_list ? datum.items->count : 1;
     if (found > RANK_MAX * 2 || (is_list && count >= 0 && found != count)) {
-        if (count >= 0) build_error(b, E0202, span, "%s needs %d number%s, found %d", what, count, count == 1 ? "" : "s", found);
-        else build_error(b, E0202, span, "%s has %d numbers; at most %d make sense", what, found, RANK_MAX * 2);
+        if (count >= 0)
+            build_error(b, E0202, span, "%s needs %d number%s, found %d", what, count, count == 1 ? "" : "s",
+                        found);
+        else
+            build_error(b, E0202, span, "%s has %d numbers; at most %d make sense", what, found,
+                        RANK_MAX * 2);
         return -1;
     }
     for (int i = 0; i < found; i++)

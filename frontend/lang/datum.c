@@ -1,5 +1,5 @@
-#include "frontend/lang/datum_internal.h"
 #include "frontend/lang/builder_internal.h"
+#include "frontend/lang/datum_internal.h"
 
 #include <string.h>
 
@@ -8,9 +8,7 @@ Datum datum_float(double value) { return (Datum){.kind = DATUM_FLOAT, .real = va
 Datum datum_bool(bool value) { return (Datum){.kind = DATUM_BOOL, .truth = value}; }
 Datum datum_string(const char *value) { return (Datum){.kind = DATUM_STRING, .string = value}; }
 
-Datum datum_tensor(Value *value) {
-    return value ? (Datum){.kind = DATUM_TENSOR, .tensor = value} : POISON;
-}
+Datum datum_tensor(Value *value) { return value ? (Datum){.kind = DATUM_TENSOR, .tensor = value} : POISON; }
 
 Datum datum_extent(const Expr *extent) {
     int64_t value;

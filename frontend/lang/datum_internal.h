@@ -1,6 +1,6 @@
-/* What an expression of the language evaluates to while the graph is built: compile-time values, tensors of the graph,
- * layers, functions. A Datum is small and passed by value; what it points to lives in the builder's arena. Nothing here
- * reports errors: that is the builder's. */
+/* What an expression of the language evaluates to while the graph is built: compile-time values, tensors of
+ * the graph, layers, functions. A Datum is small and passed by value; what it points to lives in the
+ * builder's arena. Nothing here reports errors: that is the builder's. */
 #ifndef TENON_FRONTEND_LANG_DATUM_INTERNAL_H
 #define TENON_FRONTEND_LANG_DATUM_INTERNAL_H
 
@@ -93,7 +93,7 @@ Datum datum_integer(int64_t value);
 Datum datum_float(double value);
 Datum datum_bool(bool value);
 Datum datum_string(const char *value);
-Datum datum_tensor(Value *value); /* NULL gives poison */
+Datum datum_tensor(Value *value);       /* NULL gives poison */
 Datum datum_extent(const Expr *extent); /* an integer when it is constant */
 Datum datum_list(Arena *arena, DatumKind kind, const Datum *items, int count);
 

@@ -1,5 +1,6 @@
-/* Dims. A dim of a file has one value in a call of an entry: it is bound by the first argument that tells it, or it is a
- * symbol of the entry, whose caller passes it. A dim of a block is bound afresh by each call of the block's functions. */
+/* Dims. A dim of a file has one value in a call of an entry: it is bound by the first argument that tells it,
+ * or it is a symbol of the entry, whose caller passes it. A dim of a block is bound afresh by each call of
+ * the block's functions. */
 #include "frontend/lang/builder_internal.h"
 
 #include <errno.h>
@@ -39,7 +40,8 @@ static bool setting_bounds(const BuildSetting *setting, int64_t *low, int64_t *h
 
 static bool set_bounds(Builder *b, DimRecord *dim, int64_t low, int64_t high, Span span) {
     if (low < 0 || high < low || high > INT32_MAX) {
-        build_error(b, E0209, span, "the bounds of dim %s are %lld..%lld; they must ascend within 0..2^31 - 1", dim->name,
+        build_error(b, E0209, span,
+                    "the bounds of dim %s are %lld..%lld; they must ascend within 0..2^31 - 1", dim->name,
                     (long long)low, (long long)high);
         return false;
     }
@@ -124,7 +126,8 @@ const Expr *dim_lookup(Builder *b, const DimRecord *dim) {
 /* Dims of a file live as long as the entry's call, those of a block as long as the function's. */
 static Frame *frame_of(Builder *b, const DimRecord *dim) {
     for (Frame *frame = b->frame; frame; frame = frame->outer)
-        if (dim->instance ? frame->function && frame->instance == dim->instance : frame->is_entry) return frame;
+        if (dim->instance ? frame->function && frame->instance == dim->instance : frame->is_entry)
+            return frame;
     return b->frame;
 }
 
@@ -136,8 +139,9 @@ static bool within_bounds(Builder *b, const DimRecord *dim, const Expr *extent, 
     if (infer_dims_equal(b->module, clamped, extent, user_place(b, span))) return true;
     Text text = {0};
     expr_print(&text, extent);
-    Diagnostic *error = build_error(b, E0204, span, "dim %s is %s here, but was declared as %lld..%lld", dim->name,
-                                    text.bytes, (long long)dim->symbol->min, (long long)dim->symbol->max);
+    Diagnostic *error =
+        build_error(b, E0204, span, "dim %s is %s here, but was declared as %lld..%lld", dim->name,
+                    text.bytes, (long long)dim->symbol->min, (long long)dim->symbol->max);
     text_deinit(&text);
     diagnostic_note(error, dim->span, "declared here");
     return false;
@@ -179,9 +183,11 @@ static bool use_in_entry(Builder *b, DimRecord *dim, Span span) {
 
 static Datum complain_unbound(Builder *b, const DimRecord *dim, Span span) {
     if (dim->instance)
-        return build_fail(b, E0209, span, "dim %s has no value yet: no argument of this call tells it", dim->name);
+        return build_fail(b, E0209, span, "dim %s has no value yet: no argument of this call tells it",
+                          dim->name);
     if (!b->entry)
-        return build_fail(b, E0209, span, "dim %s has no value here: only a call of an entry gives it one", dim->name);
+        return build_fail(b, E0209, span, "dim %s has no value here: only a call of an entry gives it one",
+                          dim->name);
     Diagnostic *error = build_error(b, E0209, span, "dim %s reaches an entry without bounds", dim->name);
     diagnostic_note(error, dim->span, "declared here; bounds are needed for the memory plan");
     diagnostic_fix(error, dim->span, "%s = 1..512", dim->name);

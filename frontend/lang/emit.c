@@ -71,7 +71,8 @@ Value *emit_permute(Builder *b, Value *value, const int64_t *permutation, Span s
 /* There is no op that reads a dim; the sum of so many ones is its value. */
 Value *emit_extent(Builder *b, const Expr *extent, DType dtype, Span span) {
     if (extent->min < 0 || extent->max > INT32_MAX) {
-        build_error(b, E0228, span, "an extent used as a number must lie in 0..2^31 - 1; this one may be %lld..%lld",
+        build_error(b, E0228, span,
+                    "an extent used as a number must lie in 0..2^31 - 1; this one may be %lld..%lld",
                     (long long)extent->min, (long long)extent->max);
         return NULL;
     }

@@ -8,17 +8,113 @@
 /* ---- Names in the header ---- */
 
 static bool is_c_word(const char *name) {
-    static const char *const words[] = {
-        "alignas", "alignof", "and", "and_eq", "asm", "auto", "bitand", "bitor", "bool", "break", "case", "catch", "char",
-        "char16_t", "char32_t", "char8_t", "class", "co_await", "co_return", "co_yield", "compl", "concept", "const",
-        "const_cast", "consteval", "constexpr", "constinit", "continue", "decltype", "default", "delete", "do", "double",
-        "dynamic_cast", "else", "enum", "explicit", "export", "extern", "false", "float", "for", "friend", "goto", "if",
-        "inline", "int", "long", "mutable", "namespace", "new", "noexcept", "not", "not_eq", "nullptr", "operator", "or",
-        "or_eq", "private", "protected", "public", "register", "reinterpret_cast", "requires", "restrict", "return",
-        "short", "signed", "sizeof", "static", "static_assert", "static_cast", "struct", "switch", "template", "this",
-        "thread_local", "throw", "true", "try", "typedef", "typeid", "typename", "typeof", "union", "unsigned", "using",
-        "virtual", "void", "volatile", "wchar_t", "while", "xor", "xor_eq", "NULL", "offsetof", "errno", "int8_t", "int16_t",
-        "int32_t", "int64_t", "uint8_t", "uint16_t", "uint32_t", "uint64_t", "size_t", "ptrdiff_t"};
+    static const char *const words[] = {"alignas",
+                                        "alignof",
+                                        "and",
+                                        "and_eq",
+                                        "asm",
+                                        "auto",
+                                        "bitand",
+                                        "bitor",
+                                        "bool",
+                                        "break",
+                                        "case",
+                                        "catch",
+                                        "char",
+                                        "char16_t",
+                                        "char32_t",
+                                        "char8_t",
+                                        "class",
+                                        "co_await",
+                                        "co_return",
+                                        "co_yield",
+                                        "compl",
+                                        "concept",
+                                        "const",
+                                        "const_cast",
+                                        "consteval",
+                                        "constexpr",
+                                        "constinit",
+                                        "continue",
+                                        "decltype",
+                                        "default",
+                                        "delete",
+                                        "do",
+                                        "double",
+                                        "dynamic_cast",
+                                        "else",
+                                        "enum",
+                                        "explicit",
+                                        "export",
+                                        "extern",
+                                        "false",
+                                        "float",
+                                        "for",
+                                        "friend",
+                                        "goto",
+                                        "if",
+                                        "inline",
+                                        "int",
+                                        "long",
+                                        "mutable",
+                                        "namespace",
+                                        "new",
+                                        "noexcept",
+                                        "not",
+                                        "not_eq",
+                                        "nullptr",
+                                        "operator",
+                                        "or",
+                                        "or_eq",
+                                        "private",
+                                        "protected",
+                                        "public",
+                                        "register",
+                                        "reinterpret_cast",
+                                        "requires",
+                                        "restrict",
+                                        "return",
+                                        "short",
+                                        "signed",
+                                        "sizeof",
+                                        "static",
+                                        "static_assert",
+                                        "static_cast",
+                                        "struct",
+                                        "switch",
+                                        "template",
+                                        "this",
+                                        "thread_local",
+                                        "throw",
+                                        "true",
+                                        "try",
+                                        "typedef",
+                                        "typeid",
+                                        "typename",
+                                        "typeof",
+                                        "union",
+                                        "unsigned",
+                                        "using",
+                                        "virtual",
+                                        "void",
+                                        "volatile",
+                                        "wchar_t",
+                                        "while",
+                                        "xor",
+                                        "xor_eq",
+                                        "NULL",
+                                        "offsetof",
+                                        "errno",
+                                        "int8_t",
+                                        "int16_t",
+                                        "int32_t",
+                                        "int64_t",
+                                        "uint8_t",
+                                        "uint16_t",
+                                        "uint32_t",
+                                        "uint64_t",
+                                        "size_t",
+                                        "ptrdiff_t"};
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
         if (strcmp(words[i], name) == 0) return true;
     return strncmp(name, "tenon_", 6) == 0 || strncmp(name, "TENON_", 6) == 0 ||
@@ -31,8 +127,9 @@ static void check_c_name(Builder *b, const char *name, Span span, const char *wh
     for (size_t i = 0; i < sizeof taken / sizeof *taken; i++) is_taken |= strcmp(taken[i], name) == 0;
     if (!is_taken && !is_c_word(name)) return;
     Diagnostic *error = build_error(b, E0222, span, "%s cannot be called '%s'", what, name);
-    diagnostic_note(error, (Span){0}, is_taken ? "the generated function has an argument of that name"
-                                               : "the name is reserved in C or C++, where the header is used");
+    diagnostic_note(error, (Span){0},
+                    is_taken ? "the generated function has an argument of that name"
+                             : "the name is reserved in C or C++, where the header is used");
 }
 
 /* Arguments of the generated function share one scope. */
@@ -44,9 +141,12 @@ static void check_distinct(Builder *b, const Entry *entry) {
     for (int i = 0; i < names.count; i++)
         for (int j = 0; j < i; j++) {
             if (strcmp(names.items[i], names.items[j]) != 0) continue;
-            Diagnostic *error = build_error(b, E0222, entry->span, "entry '%s' has two arguments named '%s' in C", entry->name,
-                                            names.items[i]);
-            diagnostic_note(error, (Span){0}, "dims, inputs and results share one scope; results are named by  -> (out: f32[..])");
+            Diagnostic *error =
+                build_error(b, E0222, entry->span, "entry '%s' has two arguments named '%s' in C",
+                            entry->name, names.items[i]);
+            diagnostic_note(
+                error, (Span){0},
+                "dims, inputs and results share one scope; results are named by  -> (out: f32[..])");
             return;
         }
 }
@@ -79,7 +179,8 @@ void entries_check_names(Builder *b) {
             if (strcasecmp(names.items[i], names.items[j]) != 0) continue;
             Diagnostic *error =
                 build_error(b, E0222, spans.items[i], "the C function %s would exist twice", names.items[i]);
-            diagnostic_note(error, spans.items[j], "the other one; case does not tell them apart, and _info and _reset are taken");
+            diagnostic_note(error, spans.items[j],
+                            "the other one; case does not tell them apart, and _info and _reset are taken");
             break;
         }
 }
@@ -91,7 +192,8 @@ static bool add_input(Builder *b, Entry *entry, const Formal *formal, Scope *sco
     check_c_name(b, formal->name.text, formal->name.span, "an input");
     if (formal->initial) build_error(b, E0222, formal->initial->span, "an input of an entry has no default");
     if (!formal->type) {
-        build_error(b, E0222, formal->name.span, "an input of an entry needs a type, such as %s: f32[N, 4]", formal->name.text);
+        build_error(b, E0222, formal->name.span, "an input of an entry needs a type, such as %s: f32[N, 4]",
+                    formal->name.text);
         return false;
     }
     if (!type_evaluate(b, formal->type, &type)) return false;
@@ -129,7 +231,8 @@ static const char *output_name(Builder *b, const ResultSyntax *result, int index
     return count == 1 ? "y" : arena_printf(b->arena, "y%d", index);
 }
 
-static Value *output_value(Builder *b, const ResultSyntax *declared, Datum datum, Span span, const char *what) {
+static Value *output_value(Builder *b, const ResultSyntax *declared, Datum datum, Span span,
+                           const char *what) {
     if (declared) datum = type_match(b, declared->type, datum, false, span, what);
     Value *value = datum_to_tensor(b, datum, DTYPE_NONE, span, what);
     Type type;
@@ -143,7 +246,8 @@ static bool entry_outputs(Builder *b, Entry *entry, const Function *function, Da
     int count = entry->output_count, declared = 0;
     for (const ResultSyntax *r = function->results; r; r = r->next) declared++;
     if (declared && declared != count) {
-        build_error(b, E0204, count ? b->frame->result_span : entry->span, "entry '%s' is declared with %d result%s and returns %d", entry->name, declared,
+        build_error(b, E0204, count ? b->frame->result_span : entry->span,
+                    "entry '%s' is declared with %d result%s and returns %d", entry->name, declared,
                     declared == 1 ? "" : "s", count);
         return false;
     }
@@ -152,7 +256,8 @@ static bool entry_outputs(Builder *b, Entry *entry, const Function *function, Da
     bool good = true;
     for (int i = 0; i < count; i++, r = r ? r->next : NULL) {
         const char *what = count == 1 ? "the result" : arena_printf(b->arena, "result %d", i + 1);
-        outputs[i] = output_value(b, r, result.kind == DATUM_TUPLE ? result.items->items[i] : result, b->frame->result_span, what);
+        outputs[i] = output_value(b, r, result.kind == DATUM_TUPLE ? result.items->items[i] : result,
+                                  b->frame->result_span, what);
         entry->output_names[i] = output_name(b, r, i, count);
         good &= outputs[i] != NULL;
     }
@@ -182,10 +287,13 @@ void dims_sort(Dim **dims, int count) {
     if (count > 1) qsort(dims, (size_t)count, sizeof *dims, dim_order);
 }
 
-static bool entry_results(Builder *b, Entry *entry, const Function *function, Frame *frame, const Region *region) {
+static bool entry_results(Builder *b, Entry *entry, const Function *function, Frame *frame,
+                          const Region *region) {
     Datum result = frame->returned ? frame->result : NONE;
     if (result.kind == DATUM_POISON || b->stopped) return false;
-    entry->output_count = result.kind == DATUM_TUPLE ? result.items->count : result.kind == DATUM_NONE ? 0 : 1;
+    entry->output_count = result.kind == DATUM_TUPLE  ? result.items->count
+                          : result.kind == DATUM_NONE ? 0
+                                                      : 1;
     if (entry->output_count + region->states.count > op_infos[OP_YIELD].operands_max) {
         build_error(b, E0212, entry->span, "entry '%s' has more than %d results and states", entry->name,
                     op_infos[OP_YIELD].operands_max);
@@ -201,7 +309,8 @@ static bool entry_results(Builder *b, Entry *entry, const Function *function, Fr
     if (!entry_outputs(b, entry, function, result, outputs)) return false;
     finish_block(b, entry, region, outputs);
     dims_sort(entry->dims, entry->dim_count);
-    for (int i = 0; i < entry->dim_count; i++) check_c_name(b, entry->dims[i]->name, entry->dims[i]->span, "a dim");
+    for (int i = 0; i < entry->dim_count; i++)
+        check_c_name(b, entry->dims[i]->name, entry->dims[i]->span, "a dim");
     check_distinct(b, entry);
     return true;
 }
@@ -248,5 +357,6 @@ void entries_build(Builder *b, Instance *model) {
         if (is_entry && is_wanted(b, model, slot->name)) entry_build(b, model, slot->datum.closure);
     }
     if (!found)
-        build_error(b, E0222, model->span, "model %s has no entry; write  entry name(x: f32[..]) -> f32[..] { ... }", model->model);
+        build_error(b, E0222, model->span,
+                    "model %s has no entry; write  entry name(x: f32[..]) -> f32[..] { ... }", model->model);
 }

@@ -17,7 +17,8 @@ static Datum complain_unknown(Builder *b, Name name) {
     const char **names = NEW_ARRAY(b->arena, const char *, NAMES_MAX);
     int count = 0;
     for (const Scope *scope = b->frame->scope; scope; scope = scope->outer)
-        for (int i = 0; i < scope->slots.count && count < NAMES_MAX; i++) names[count++] = scope->slots.items[i]->name;
+        for (int i = 0; i < scope->slots.count && count < NAMES_MAX; i++)
+            names[count++] = scope->slots.items[i]->name;
     count += library_names(b, names + count, NAMES_MAX - count);
     Diagnostic *error = build_error(b, E0201, name.span, "unknown name '%s'", name.text);
     note_nearest(b, error, name.span, name.text, names, count);
@@ -33,14 +34,18 @@ static bool holds_results(Datum datum) {
 
 /* A tensor that is computed from constants becomes a recipe, so that every entry may use it. */
 static Datum const_value(Builder *b, Slot *slot, Scope *scope) {
-    if (slot->evaluating) return build_fail(b, E0208, slot->span, "constant '%s' is defined by itself", slot->name);
+    if (slot->evaluating)
+        return build_fail(b, E0208, slot->span, "constant '%s' is defined by itself", slot->name);
     slot->evaluating = true;
     RecipeMark mark = recipe_begin(b);
     Datum datum = evaluate_in(b, scope, slot->initial);
-    Value *value = recipe_end(b, mark, datum.kind == DATUM_TENSOR ? datum.tensor : NULL, slot->name, slot->span);
-    if (value) datum = datum_tensor(value);
+    Value *value =
+        recipe_end(b, mark, datum.kind == DATUM_TENSOR ? datum.tensor : NULL, slot->name, slot->span);
+    if (value)
+        datum = datum_tensor(value);
     else if (holds_results(datum))
-        datum = build_fail(b, E0203, slot->span, "constant '%s' is a list of computed tensors; make it one tensor", slot->name);
+        datum = build_fail(b, E0203, slot->span,
+                           "constant '%s' is a list of computed tensors; make it one tensor", slot->name);
     slot->evaluating = false;
     slot->kind = SLOT_DATUM;
     return slot->datum = datum;
@@ -56,8 +61,10 @@ Datum slot_value(Builder *b, Slot *slot, Scope *scope, Span span) {
     if (slot->hidden_by_scan) {
         Diagnostic *warning = diagnose_warning(b->diagnostics, W0202, user_place(b, span),
                                                "'%s' has the value from before the scan here", slot->name);
-        diagnostic_note(warning, (Span){0}, "the scan assigns a '%s' of its own; to keep its last value, carry it: "
-                                            "scan (...; %s = %s)", slot->name, slot->name, slot->name);
+        diagnostic_note(warning, (Span){0},
+                        "the scan assigns a '%s' of its own; to keep its last value, carry it: "
+                        "scan (...; %s = %s)",
+                        slot->name, slot->name, slot->name);
         slot->hidden_by_scan = false;
     }
     return slot->datum;
@@ -74,10 +81,12 @@ static Datum evaluate_name(Builder *b, const Expression *expression) {
 static Datum tensor_member(Builder *b, const Expression *expression, Value *value) {
     const char *name = expression->name.text;
     if (strcmp(name, "T") == 0) {
-        if (value->type.rank == 2) return datum_tensor(emit_permute(b, value, (const int64_t[]){1, 0}, expression->span));
+        if (value->type.rank == 2)
+            return datum_tensor(emit_permute(b, value, (const int64_t[]){1, 0}, expression->span));
         Diagnostic *error = build_error(b, E0203, expression->span, ".T needs a matrix, found %s",
                                         type_text(b->arena, &value->type));
-        diagnostic_note(error, (Span){0}, "swap two axes with transpose(x, a, b), or all with permute(x, [..])");
+        diagnostic_note(error, (Span){0},
+                        "swap two axes with transpose(x, a, b), or all with permute(x, [..])");
         return POISON;
     }
     Diagnostic *error = build_error(b, E0201, expression->name.span, "a tensor has no member '%s'", name);
@@ -97,7 +106,8 @@ static Datum scope_member(Builder *b, const Expression *expression, Scope *scope
         Slot *slot = scope_find_here(scope, expression->name.text);
         if (slot) return slot_value(b, slot, scope, expression->span);
     }
-    Diagnostic *error = build_error(b, E0201, expression->name.span, "%s has no '%s'", owner, expression->name.text);
+    Diagnostic *error =
+        build_error(b, E0201, expression->name.span, "%s has no '%s'", owner, expression->name.text);
     if (!scope) return POISON;
     const char **names = NEW_ARRAY(b->arena, const char *, scope->slots.count + 1);
     for (int i = 0; i < scope->slots.count; i++) names[i] = scope->slots.items[i]->name;
@@ -111,7 +121,8 @@ static Datum evaluate_member(Builder *b, const Expression *expression) {
     case DATUM_POISON: return POISON;
     case DATUM_TENSOR: return tensor_member(b, expression, left.tensor);
     case DATUM_FILE:
-        return scope_member(b, expression, left.unit->scope, arena_printf(b->arena, "file %s", left.unit->path));
+        return scope_member(b, expression, left.unit->scope,
+                            arena_printf(b->arena, "file %s", left.unit->path));
     case DATUM_LAYER:
         return scope_member(b, expression, left.layer->scope,
                             arena_printf(b->arena, "layer '%s'", left.layer->path));
@@ -130,7 +141,8 @@ static Datum evaluate_items(Builder *b, const Expression *expression, DatumKind 
 }
 
 /* The arguments of |callee_call|, after |first| when a pipe gives one. */
-static bool evaluate_arguments(Builder *b, const Argument *arguments, const Datum *first, Span first_span, Call *call) {
+static bool evaluate_arguments(Builder *b, const Argument *arguments, const Datum *first, Span first_span,
+                               Call *call) {
     VECTOR(CallArgument) list = {0};
     if (first) vector_push(b->arena, &list, ((CallArgument){.value = *first, .span = first_span}));
     for (const Argument *argument = arguments; argument; argument = argument->next) {
@@ -159,7 +171,8 @@ static Datum evaluate_pipe(Builder *b, const Expression *expression) {
     bool is_call = right->kind == EXPRESSION_CALL;
     Datum callee = evaluate(b, is_call ? right->left : right);
     Call call = {.span = right->span};
-    if (!evaluate_arguments(b, is_call ? right->arguments : NULL, &first, expression->left->span, &call)) return POISON;
+    if (!evaluate_arguments(b, is_call ? right->arguments : NULL, &first, expression->left->span, &call))
+        return POISON;
     return call_datum(b, callee, &call, is_call ? right->left->span : right->span);
 }
 
@@ -172,8 +185,8 @@ static Datum evaluate_index(Builder *b, const Expression *expression) {
 
 static Datum select_elements(Builder *b, const Expression *expression, Value *condition) {
     Datum left = evaluate(b, expression->right), right = evaluate(b, expression->third);
-    DType dtype = left.kind == DATUM_TENSOR    ? left.tensor->type.dtype
-                  : right.kind == DATUM_TENSOR ? right.tensor->type.dtype
+    DType dtype = left.kind == DATUM_TENSOR                               ? left.tensor->type.dtype
+                  : right.kind == DATUM_TENSOR                            ? right.tensor->type.dtype
                   : left.kind == DATUM_FLOAT || right.kind == DATUM_FLOAT ? DTYPE_F32
                                                                           : DTYPE_NONE;
     Value *operands[] = {condition, datum_to_tensor(b, left, dtype, expression->right->span, "a choice"),
@@ -193,7 +206,7 @@ static Datum evaluate_conditional(Builder *b, const Expression *expression) {
 /* && and || of compile-time values leave the right side alone when the left one decides. */
 static Datum evaluate_binary(Builder *b, const Expression *expression) {
     Datum left = evaluate(b, expression->left);
-    bool is_and = expression->operator == OPERATOR_AND, is_or = expression->operator == OPERATOR_OR;
+    bool is_and = expression->operator== OPERATOR_AND, is_or = expression->operator== OPERATOR_OR;
     if ((is_and || is_or) && left.kind == DATUM_BOOL && left.truth == is_or) return left;
     Datum right = evaluate(b, expression->right);
     return apply_binary(b, expression, left, right);
@@ -219,7 +232,8 @@ Datum evaluate(Builder *b, const Expression *expression) {
     case EXPRESSION_TUPLE: return evaluate_items(b, expression, DATUM_TUPLE);
     case EXPRESSION_TYPE: break;
     }
-    return build_fail(b, E0203, expression->span, "a type cannot stand here; cast(x, f32) takes an element type");
+    return build_fail(b, E0203, expression->span,
+                      "a type cannot stand here; cast(x, f32) takes an element type");
 }
 
 Datum evaluate_in(Builder *b, Scope *scope, const Expression *expression) {

@@ -17,7 +17,8 @@ static const char *path_beside(Builder *b, const char *file, const char *path) {
 static const char *file_identity(Builder *b, const char *path) {
     struct stat status;
     if (stat(path, &status) != 0) return path;
-    return arena_printf(b->arena, "%llx:%llx", (unsigned long long)status.st_dev, (unsigned long long)status.st_ino);
+    return arena_printf(b->arena, "%llx:%llx", (unsigned long long)status.st_dev,
+                        (unsigned long long)status.st_ino);
 }
 
 /* ---- Names of a file ---- */
@@ -51,7 +52,8 @@ static void define_function(Builder *b, Unit *unit, const Item *item) {
 }
 
 /* The arguments of -D replace constants of the main file. */
-static const BuildSetting *setting_for(const BuildSetting *settings, int count, const char *name, int *out_index) {
+static const BuildSetting *setting_for(const BuildSetting *settings, int count, const char *name,
+                                       int *out_index) {
     for (int i = count - 1; i >= 0; i--) {
         if (!settings[i].name || strcmp(settings[i].name, name) != 0) continue;
         *out_index = i;
@@ -67,7 +69,8 @@ static void define_const(Builder *b, Unit *unit, const Item *item) {
     slot->initial = item->value;
     int index;
     const BuildSetting *setting =
-        unit == b->main ? setting_for(b->options->defines, b->options->define_count, item->name.text, &index) : NULL;
+        unit == b->main ? setting_for(b->options->defines, b->options->define_count, item->name.text, &index)
+                        : NULL;
     if (!setting) return;
     slot->kind = SLOT_DATUM;
     setting_value(setting->value, NULL, &slot->datum);
@@ -83,7 +86,8 @@ static void define_dims(Builder *b, Unit *unit, const Item *item) {
         slot->dim = dim_record_create(b, unit->scope, syntax, NULL);
         int index;
         if (unit == b->main)
-            slot->dim->setting = setting_for(b->options->dims, b->options->dim_count, syntax->name.text, &index);
+            slot->dim->setting =
+                setting_for(b->options->dims, b->options->dim_count, syntax->name.text, &index);
     }
 }
 
@@ -92,7 +96,8 @@ static void define_dims(Builder *b, Unit *unit, const Item *item) {
 static const BuildSetting *weights_setting(Builder *b, const char *name) {
     for (int i = b->options->weights_count - 1; i >= 0; i--) {
         const BuildSetting *setting = &b->options->weights[i];
-        if (name && setting->name ? strcmp(name, setting->name) == 0 : !name && !setting->name) return setting;
+        if (name && setting->name ? strcmp(name, setting->name) == 0 : !name && !setting->name)
+            return setting;
     }
     return NULL;
 }
@@ -108,11 +113,14 @@ static WeightsRecord *weights_record(const Unit *unit, const char *name) {
 static void define_weights(Builder *b, Unit *unit, const Item *item) {
     const WeightsRecord *taken = weights_record(unit, item->name.text);
     if (taken) {
-        Diagnostic *error = build_error(b, E0205, item->span, item->name.text ? "weights '%s' are declared twice"
-                                                                              : "the file has two sources of weights without a name%s",
-                                        item->name.text ? item->name.text : "");
+        Diagnostic *error =
+            build_error(b, E0205, item->span,
+                        item->name.text ? "weights '%s' are declared twice"
+                                        : "the file has two sources of weights without a name%s",
+                        item->name.text ? item->name.text : "");
         diagnostic_note(error, taken->span, "the first one");
-        diagnostic_note(error, (Span){0}, "name one: weights w from \"...\"; and take from it with  from w:\"...\"");
+        diagnostic_note(error, (Span){0},
+                        "name one: weights w from \"...\"; and take from it with  from w:\"...\"");
         return;
     }
     const BuildSetting *setting = unit == b->main ? weights_setting(b, item->name.text) : NULL;
@@ -160,11 +168,13 @@ static void check_option(Builder *b, Unit *unit, const Item *item) {
     if (value.kind == DATUM_POISON) return;
     if (strcmp(name, "edition") == 0) {
         if (value.kind == DATUM_INTEGER && value.integer == 1) return;
-        build_error(b, E0225, item->value->span, "this compiler knows edition 1 of the language, not %s", datum_text(b->arena, value));
+        build_error(b, E0225, item->value->span, "this compiler knows edition 1 of the language, not %s",
+                    datum_text(b->arena, value));
     } else if (strcmp(name, "precision") == 0) {
         bool is_f32 = (value.kind == DATUM_DTYPE && value.dtype == DTYPE_F32) ||
                       (value.kind == DATUM_STRING && strcmp(value.string, "f32") == 0);
-        if (!is_f32) build_error(b, E0228, item->value->span, "a precision other than f32 is not available yet");
+        if (!is_f32)
+            build_error(b, E0228, item->value->span, "a precision other than f32 is not available yet");
     } else {
         Diagnostic *error = build_error(b, E0225, item->name.span, "there is no option '%s'", name);
         const char *const names[] = {"edition", "precision"};

@@ -56,7 +56,8 @@ static Datum extreme_of_two(BuiltinCall *call, bool is_max) {
         return datum_extent(is_max ? expr_max(table, l, r) : expr_min(table, l, r));
     }
     double l, r;
-    bool numbers = (left.kind == DATUM_FLOAT || left.kind == DATUM_INTEGER) && (right.kind == DATUM_FLOAT || right.kind == DATUM_INTEGER);
+    bool numbers = (left.kind == DATUM_FLOAT || left.kind == DATUM_INTEGER) &&
+                   (right.kind == DATUM_FLOAT || right.kind == DATUM_INTEGER);
     if (!numbers) return binary_op(b, is_max ? OP_MAX : OP_MIN, left, right, call->span);
     l = left.kind == DATUM_FLOAT ? left.real : (double)left.integer;
     r = right.kind == DATUM_FLOAT ? right.real : (double)right.integer;
@@ -92,11 +93,12 @@ static Datum where(BuiltinCall *call) {
     Builder *b = call->b;
     Datum left = call->values[1], right = call->values[2];
     if (call->values[0].kind == DATUM_BOOL) return call->values[0].truth ? left : right;
-    DType dtype = left.kind == DATUM_TENSOR    ? left.tensor->type.dtype
-                  : right.kind == DATUM_TENSOR ? right.tensor->type.dtype
+    DType dtype = left.kind == DATUM_TENSOR                               ? left.tensor->type.dtype
+                  : right.kind == DATUM_TENSOR                            ? right.tensor->type.dtype
                   : left.kind == DATUM_FLOAT || right.kind == DATUM_FLOAT ? DTYPE_F32
                                                                           : DTYPE_NONE;
-    Value *operands[] = {builtin_tensor(call, 0), datum_to_tensor(b, left, dtype, call->spans[1], builtin_formal(call, 1)),
+    Value *operands[] = {builtin_tensor(call, 0),
+                         datum_to_tensor(b, left, dtype, call->spans[1], builtin_formal(call, 1)),
                          datum_to_tensor(b, right, dtype, call->spans[2], builtin_formal(call, 2))};
     return datum_tensor(emit(b, OP_WHERE, operands, 3, call->span));
 }
@@ -114,8 +116,8 @@ static Datum cast(BuiltinCall *call) {
     DType dtype;
     if (!builtin_dtype(call, 1, &dtype)) return POISON;
     bool literal = x.kind == DATUM_INTEGER || (x.kind == DATUM_FLOAT && dtype_is_float(dtype));
-    Value *value = datum_to_tensor(call->b, x, literal && dtype != DTYPE_BOOL ? dtype : DTYPE_NONE, call->spans[0],
-                                   builtin_formal(call, 0));
+    Value *value = datum_to_tensor(call->b, x, literal && dtype != DTYPE_BOOL ? dtype : DTYPE_NONE,
+                                   call->spans[0], builtin_formal(call, 0));
     return datum_tensor(emit_cast(call->b, value, dtype, call->span));
 }
 
@@ -134,8 +136,10 @@ static Datum reduce_index(BuiltinCall *call) {
     int axis = 0;
     bool keep;
     if (!x || !builtin_bool(call, 2, &keep)) return POISON;
-    if (call->values[1].kind == DATUM_NONE) x = flattened(b, x, call->span);
-    else if (!builtin_axis(call, 1, x->type.rank, &axis)) return POISON;
+    if (call->values[1].kind == DATUM_NONE)
+        x = flattened(b, x, call->span);
+    else if (!builtin_axis(call, 1, x->type.rank, &axis))
+        return POISON;
     Op *op = emit_begin(b, (OpKind)call->builtin->detail, &x, 1, call->span);
     if (!op) return POISON;
     op_set_int(b->module, op, ATTR_AXIS, axis);
@@ -200,7 +204,9 @@ static Datum layer_norm(BuiltinCall *call) {
 
 static Datum linear(BuiltinCall *call) {
     Value *operands[3] = {builtin_tensor(call, 0), builtin_tensor(call, 1), NULL};
-    if (!operands[0] || !operands[1] || !builtin_optional_tensor(call, 2, operands[0]->type.dtype, &operands[2])) return POISON;
+    if (!operands[0] || !operands[1] ||
+        !builtin_optional_tensor(call, 2, operands[0]->type.dtype, &operands[2]))
+        return POISON;
     return datum_tensor(emit(call->b, OP_LINEAR, operands, operands[2] ? 3 : 2, call->span));
 }
 

@@ -39,8 +39,8 @@ static Datum sizes(BuiltinCall *call) {
     if (!builtin_integer(call, 1, &count)) return POISON;
     bool is_list = value.kind == DATUM_LIST || value.kind == DATUM_TUPLE;
     if (count < 0 || count > 64 || (is_list && value.items->count != count))
-        return build_fail(call->b, E0202, call->spans[0], "expected one number or a list of %lld, found %s", (long long)count,
-                          datum_text(call->b->arena, value));
+        return build_fail(call->b, E0202, call->spans[0], "expected one number or a list of %lld, found %s",
+                          (long long)count, datum_text(call->b->arena, value));
     if (is_list) return value;
     Datum items[64];
     for (int i = 0; i < count; i++) items[i] = value;
@@ -78,4 +78,5 @@ const Builtin functions_language[] = {
     {0},
 };
 
-const Builtin *const builtin_tables[] = {functions_compute, functions_move, functions_window, functions_language, NULL};
+const Builtin *const builtin_tables[] = {functions_compute, functions_move, functions_window,
+                                         functions_language, NULL};

@@ -11,16 +11,16 @@ int builtin_sizes(BuiltinCall *call, Datum *out, int capacity) {
         items = items[0].items->items;
     }
     if (count > capacity) {
-        build_error(call->b, E0202, call->span, "'%s' gets %d sizes; a tensor has at most %d axes", call->builtin->name, count,
-                    capacity);
+        build_error(call->b, E0202, call->span, "'%s' gets %d sizes; a tensor has at most %d axes",
+                    call->builtin->name, count, capacity);
         return -1;
     }
     for (int i = 0; i < count; i++) {
         out[i] = items[i];
         if (datum_is_size(out[i])) continue;
         if (out[i].kind != DATUM_POISON)
-            build_error(call->b, E0203, call->span, "'%s' takes sizes, such as [N, 4]; found %s", call->builtin->name,
-                        datum_type_text(call->b->arena, out[i]));
+            build_error(call->b, E0203, call->span, "'%s' takes sizes, such as [N, 4]; found %s",
+                        call->builtin->name, datum_type_text(call->b->arena, out[i]));
         return -1;
     }
     return count;
@@ -37,18 +37,23 @@ static Datum reshape(BuiltinCall *call) {
     int count = x ? builtin_sizes(call, sizes, RANK_MAX) : -1, open = -1;
     for (int i = 0; i < count; i++) {
         dims[i] = datum_extent_of(b, sizes[i]);
-        if (!expr_equals(dims[i], -1)) known = expr_mul(table, known, dims[i]);
-        else if (open >= 0) return build_fail(b, E0202, call->span, "only one size of a reshape may be -1");
-        else open = i;
+        if (!expr_equals(dims[i], -1))
+            known = expr_mul(table, known, dims[i]);
+        else if (open >= 0)
+            return build_fail(b, E0202, call->span, "only one size of a reshape may be -1");
+        else
+            open = i;
     }
     if (count < 0) return POISON;
     if (open >= 0) {
         const Expr *total = type_count(b->module, &x->type);
         if (known->min < 1)
             return build_fail(b, E0202, call->span, "-1 cannot be computed where another size may be 0");
-        if (!expr_equals(expr_mod(table, total, known), 0) && expr_is_constant(total, NULL) && expr_is_constant(known, NULL))
-            return build_fail(b, E0310, call->span, "%s has %s elements, no multiple of %s", type_text(b->arena, &x->type),
-                              datum_text(b->arena, datum_extent(total)), datum_text(b->arena, datum_extent(known)));
+        if (!expr_equals(expr_mod(table, total, known), 0) && expr_is_constant(total, NULL) &&
+            expr_is_constant(known, NULL))
+            return build_fail(b, E0310, call->span, "%s has %s elements, no multiple of %s",
+                              type_text(b->arena, &x->type), datum_text(b->arena, datum_extent(total)),
+                              datum_text(b->arena, datum_extent(known)));
         dims[open] = expr_floordiv(table, total, known);
     }
     return datum_tensor(emit_reshape(b, x, dims, count, call->span));
@@ -59,13 +64,17 @@ static Datum flatten(BuiltinCall *call) {
     Value *x = builtin_tensor(call, 0);
     int first, last;
     if (!x) return POISON;
-    if (x->type.rank < 2 && call->values[1].kind == DATUM_INTEGER && call->values[1].integer == 1) return datum_tensor(x);
-    if (!builtin_axis(call, 1, x->type.rank, &first) || !builtin_axis(call, 2, x->type.rank, &last)) return POISON;
+    if (x->type.rank < 2 && call->values[1].kind == DATUM_INTEGER && call->values[1].integer == 1)
+        return datum_tensor(x);
+    if (!builtin_axis(call, 1, x->type.rank, &first) || !builtin_axis(call, 2, x->type.rank, &last))
+        return POISON;
     const Expr *dims[RANK_MAX], *joined = expr_constant(b->module->exprs, 1);
     int rank = 0;
     for (int i = 0; i < x->type.rank; i++) {
-        if (i < first || i > last) dims[rank++] = x->type.dims[i];
-        else joined = expr_mul(b->module->exprs, joined, x->type.dims[i]);
+        if (i < first || i > last)
+            dims[rank++] = x->type.dims[i];
+        else
+            joined = expr_mul(b->module->exprs, joined, x->type.dims[i]);
         if (i == last && first <= last) dims[rank++] = joined;
     }
     return datum_tensor(emit_reshape(b, x, dims, rank, call->span));
@@ -94,7 +103,8 @@ static Datum unsqueeze(BuiltinCall *call) {
     Value *x = builtin_tensor(call, 0);
     int axis;
     if (!x || !builtin_axis(call, 1, x->type.rank + 1, &axis)) return POISON;
-    if (x->type.rank == RANK_MAX) return build_fail(call->b, E0311, call->span, "a tensor has at most %d axes", RANK_MAX);
+    if (x->type.rank == RANK_MAX)
+        return build_fail(call->b, E0311, call->span, "a tensor has at most %d axes", RANK_MAX);
     const Expr *dims[RANK_MAX];
     for (int i = 0; i <= x->type.rank; i++)
         dims[i] = i == axis ? expr_constant(call->b->module->exprs, 1) : x->type.dims[i - (i > axis)];
@@ -108,7 +118,8 @@ static Datum permute(BuiltinCall *call) {
     int count = x ? builtin_sizes(call, sizes, RANK_MAX) : -1;
     if (count < 0) return POISON;
     if (count != x->type.rank)
-        return build_fail(call->b, E0202, call->span, "permute names %d axes of %s", count, type_text(call->b->arena, &x->type));
+        return build_fail(call->b, E0202, call->span, "permute names %d axes of %s", count,
+                          type_text(call->b->arena, &x->type));
     for (int i = 0; i < count; i++) {
         if (!datum_to_integer(call->b, sizes[i], call->span, "an axis of permute", &axes[i])) return POISON;
         if (axes[i] < 0 && axes[i] >= -count) axes[i] += count;
@@ -119,7 +130,8 @@ static Datum permute(BuiltinCall *call) {
 static Datum transpose(BuiltinCall *call) {
     Value *x = builtin_tensor(call, 0);
     int a, c;
-    if (!x || !builtin_axis(call, 1, x->type.rank, &a) || !builtin_axis(call, 2, x->type.rank, &c)) return POISON;
+    if (!x || !builtin_axis(call, 1, x->type.rank, &a) || !builtin_axis(call, 2, x->type.rank, &c))
+        return POISON;
     int64_t axes[RANK_MAX];
     for (int i = 0; i < x->type.rank; i++) axes[i] = i == a ? c : i == c ? a : i;
     return a == c ? datum_tensor(x) : datum_tensor(emit_permute(call->b, x, axes, call->span));
@@ -144,8 +156,8 @@ static Datum expand(BuiltinCall *call) {
 
 /* ---- Joining and cutting ---- */
 
-/* The values to join: one list, which the axis may follow, or one by one; literals take the type of the tensors.
- * Returns how many; -1: reported. */
+/* The values to join: one list, which the axis may follow, or one by one; literals take the type of the
+ * tensors. Returns how many; -1: reported. */
 static int joined_values(BuiltinCall *call, Value ***out) {
     Builder *b = call->b;
     if (call->rest_count == 2 && call->rest[0].kind == DATUM_LIST && call->rest[1].kind == DATUM_INTEGER) {
@@ -169,7 +181,8 @@ static int joined_values(BuiltinCall *call, Value ***out) {
     *out = NEW_ARRAY(b->arena, Value *, count + 1);
     for (int i = 0; i < count; i++) {
         Span span = count == call->rest_count ? call->rest_spans[i] : call->span;
-        (*out)[i] = datum_to_tensor(b, items[i], dtype, span, arena_printf(b->arena, "a value of %s", call->builtin->name));
+        (*out)[i] = datum_to_tensor(b, items[i], dtype, span,
+                                    arena_printf(b->arena, "a value of %s", call->builtin->name));
         if (!(*out)[i]) return -1;
     }
     return count;
@@ -199,7 +212,8 @@ static Datum stack(BuiltinCall *call) {
     for (int i = 0; i < count; i++) {
         const Type type = values[i]->type;
         if (type.rank != first.rank || type.rank == RANK_MAX)
-            return build_fail(b, E0304, call->span, "stack takes tensors of one shape with at most %d axes, found %s and %s",
+            return build_fail(b, E0304, call->span,
+                              "stack takes tensors of one shape with at most %d axes, found %s and %s",
                               RANK_MAX - 1, type_text(b->arena, &first), type_text(b->arena, &type));
         const Expr *dims[RANK_MAX];
         for (int j = 0; j <= type.rank; j++)
@@ -244,7 +258,8 @@ enum { PARTS_MAX = 4096 };
 static Datum equal_parts(BuiltinCall *call, Value *x, int axis, int64_t total, int64_t size) {
     int64_t count = size > 0 ? (total + size - 1) / size : 0;
     if (count < 1 || count > PARTS_MAX)
-        return build_fail(call->b, E0202, call->span, "'%s' would make %lld parts of %lld elements; 1 to %d make sense",
+        return build_fail(call->b, E0202, call->span,
+                          "'%s' would make %lld parts of %lld elements; 1 to %d make sense",
                           call->builtin->name, (long long)count, (long long)total, PARTS_MAX);
     const Expr **sizes = NEW_ARRAY(call->b->arena, const Expr *, count);
     for (int64_t i = 0; i < count; i++)
@@ -260,13 +275,16 @@ static Datum chunk(BuiltinCall *call) {
     int64_t parts, total;
     if (!x || !builtin_integer(call, 1, &parts) || !builtin_axis(call, 2, x->type.rank, &axis)) return POISON;
     if (parts < 1 || parts > PARTS_MAX)
-        return build_fail(b, E0202, call->spans[1], "%lld chunks; 1 to %d make sense", (long long)parts, PARTS_MAX);
+        return build_fail(b, E0202, call->spans[1], "%lld chunks; 1 to %d make sense", (long long)parts,
+                          PARTS_MAX);
     const Expr *extent = x->type.dims[axis];
-    if (expr_is_constant(extent, &total)) return equal_parts(call, x, axis, total, (total + parts - 1) / parts);
-    const Expr *each = expr_constant(b->module->exprs, parts), *rest = expr_mod(b->module->exprs, extent, each);
+    if (expr_is_constant(extent, &total))
+        return equal_parts(call, x, axis, total, (total + parts - 1) / parts);
+    const Expr *each = expr_constant(b->module->exprs, parts),
+               *rest = expr_mod(b->module->exprs, extent, each);
     if (!infer_dims_equal(b->module, rest, expr_constant(b->module->exprs, 0), user_place(b, call->span)))
-        return build_fail(b, E0305, call->span, "%s does not divide into %lld equal chunks", type_text(b->arena, &x->type),
-                          (long long)parts);
+        return build_fail(b, E0305, call->span, "%s does not divide into %lld equal chunks",
+                          type_text(b->arena, &x->type), (long long)parts);
     const Expr **sizes = NEW_ARRAY(b->arena, const Expr *, parts);
     for (int64_t i = 0; i < parts; i++) sizes[i] = expr_floordiv(b->module->exprs, extent, each);
     return parts_of(call, x, axis, sizes, (int)parts);
@@ -284,10 +302,12 @@ static Datum split(BuiltinCall *call) {
     if (given.kind != DATUM_LIST && given.kind != DATUM_TUPLE) {
         if (!builtin_integer(call, 1, &size)) return POISON;
         if (expr_is_constant(extent, &total)) return equal_parts(call, x, axis, total, size);
-        return build_fail(b, E0210, call->span, "the number of parts of %s is not known at compile time; give a list of sizes",
+        return build_fail(b, E0210, call->span,
+                          "the number of parts of %s is not known at compile time; give a list of sizes",
                           datum_text(b->arena, datum_extent(extent)));
     }
-    const Expr **sizes = NEW_ARRAY(b->arena, const Expr *, given.items->count + 1), *sum = expr_constant(b->module->exprs, 0);
+    const Expr **sizes = NEW_ARRAY(b->arena, const Expr *, given.items->count + 1),
+               *sum = expr_constant(b->module->exprs, 0);
     for (int i = 0; i < given.items->count; i++) {
         if (!datum_is_size(given.items->items[i]))
             return build_fail(b, E0203, call->spans[1], "the sizes of a split are integers, found %s",
@@ -297,7 +317,8 @@ static Datum split(BuiltinCall *call) {
     }
     if (!infer_dims_equal(b->module, sum, extent, user_place(b, call->span)))
         return build_fail(b, E0305, call->spans[1], "the sizes add up to %s, the axis has %s",
-                          datum_text(b->arena, datum_extent(sum)), datum_text(b->arena, datum_extent(extent)));
+                          datum_text(b->arena, datum_extent(sum)),
+                          datum_text(b->arena, datum_extent(extent)));
     return parts_of(call, x, axis, sizes, given.items->count);
 }
 
@@ -334,8 +355,9 @@ static Datum pad(BuiltinCall *call) {
     int count = datum_to_integers(b, call->values[1], -1, call->spans[1], builtin_formal(call, 1), given);
     if (count < 0) return POISON;
     if (count % 2 || count > 2 * x->type.rank)
-        return build_fail(b, E0202, call->spans[1], "pad takes begin and end per axis, from the last axis on; %d numbers for %s",
-                          count, type_text(b->arena, &x->type));
+        return build_fail(b, E0202, call->spans[1],
+                          "pad takes begin and end per axis, from the last axis on; %d numbers for %s", count,
+                          type_text(b->arena, &x->type));
     for (int i = 0; i < count / 2; i++)
         for (int end = 0; end < 2; end++) amounts[2 * (x->type.rank - 1 - i) + end] = given[2 * i + end];
     Op *op = emit_begin(b, OP_PAD, &x, 1, call->span);
@@ -365,9 +387,10 @@ static Datum full(BuiltinCall *call) {
     double number = value.kind == DATUM_BOOL ? value.truth : 0;
     if (value.kind != DATUM_BOOL && !builtin_float(call, 1, &number)) return POISON;
     if (call->values[2].kind == DATUM_NONE)
-        call->values[2] = (Datum){.kind = DATUM_DTYPE, .dtype = value.kind == DATUM_BOOL      ? DTYPE_BOOL
-                                                                : value.kind == DATUM_INTEGER ? DTYPE_I32
-                                                                                              : DTYPE_F32};
+        call->values[2] = (Datum){.kind = DATUM_DTYPE,
+                                  .dtype = value.kind == DATUM_BOOL      ? DTYPE_BOOL
+                                           : value.kind == DATUM_INTEGER ? DTYPE_I32
+                                                                         : DTYPE_F32};
     call->rest[0] = call->values[0];
     call->rest_count = 1;
     return filled(call, 2, number);
@@ -393,8 +416,10 @@ static Datum arange(BuiltinCall *call) {
     op_set_exprs(b->module, op, ATTR_SHAPE, &count, 1);
     op_set_int(b->module, op, ATTR_DTYPE, dtype);
     Datum values = datum_tensor(emit_end(b, op));
-    if (step != 1 && values.kind == DATUM_TENSOR) values = binary_op(b, OP_MUL, values, datum_integer(step), call->span);
-    if (!expr_equals(from, 0) && values.kind == DATUM_TENSOR) values = binary_op(b, OP_ADD, values, low, call->span);
+    if (step != 1 && values.kind == DATUM_TENSOR)
+        values = binary_op(b, OP_MUL, values, datum_integer(step), call->span);
+    if (!expr_equals(from, 0) && values.kind == DATUM_TENSOR)
+        values = binary_op(b, OP_ADD, values, low, call->span);
     return values;
 }
 

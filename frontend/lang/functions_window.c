@@ -11,26 +11,29 @@ typedef struct Windows {
 } Windows;
 
 static bool read_numbers(BuiltinCall *call, int index, int count, int64_t least, int64_t *out) {
-    if (datum_to_integers(call->b, call->values[index], count, call->spans[index], builtin_formal(call, index), out) < 0)
+    if (datum_to_integers(call->b, call->values[index], count, call->spans[index],
+                          builtin_formal(call, index), out) < 0)
         return false;
     for (int i = 0; i < count; i++) {
         if (out[i] >= least && out[i] <= INT32_MAX) continue;
-        build_error(call->b, E0202, call->spans[index], "%s is %lld; it must be at least %lld", builtin_formal(call, index),
-                    (long long)out[i], (long long)least);
+        build_error(call->b, E0202, call->spans[index], "%s is %lld; it must be at least %lld",
+                    builtin_formal(call, index), (long long)out[i], (long long)least);
         return false;
     }
     return true;
 }
 
-/* "same": ceil(extent / stride) positions; the odd element of padding stands at the end, or with same_lower at the begin. */
+/* "same": ceil(extent / stride) positions; the odd element of padding stands at the end, or with same_lower
+ * at the begin. */
 static bool same_padding(BuiltinCall *call, int index, Windows *w, const Value *x, bool lower) {
     for (int i = 0; i < w->spatial; i++) {
         int64_t span = (w->kernel[i] - 1) * w->dilation[i] + 1, total = span - 1, extent;
         if (w->stride[i] != 1) {
             if (!expr_is_constant(x->type.dims[x->type.rank - w->spatial + i], &extent)) {
-                build_error(call->b, E0228, call->spans[index],
-                            "\"same\" with a stride needs constant extents: its padding depends on %s",
-                            datum_text(call->b->arena, datum_extent(x->type.dims[x->type.rank - w->spatial + i])));
+                build_error(
+                    call->b, E0228, call->spans[index],
+                    "\"same\" with a stride needs constant extents: its padding depends on %s",
+                    datum_text(call->b->arena, datum_extent(x->type.dims[x->type.rank - w->spatial + i])));
                 return false;
             }
             int64_t positions = (extent + w->stride[i] - 1) / w->stride[i];
@@ -54,8 +57,8 @@ static bool read_padding(BuiltinCall *call, int index, Windows *w, const Value *
         if (strcmp(padding.string, "valid") == 0) return true;
         if (strcmp(padding.string, "same") == 0 || strcmp(padding.string, "same_lower") == 0)
             return same_padding(call, index, w, x, padding.string[4] != 0);
-        build_error(call->b, E0202, call->spans[index], "padding \"%s\"; there are \"valid\", \"same\" and \"same_lower\"",
-                    padding.string);
+        build_error(call->b, E0202, call->spans[index],
+                    "padding \"%s\"; there are \"valid\", \"same\" and \"same_lower\"", padding.string);
         return false;
     }
     if (!is_pairs(padding)) {
@@ -64,13 +67,13 @@ static bool read_padding(BuiltinCall *call, int index, Windows *w, const Value *
         return true;
     }
     if (padding.items->count != w->spatial) {
-        build_error(call->b, E0202, call->spans[index], "padding has %d pairs, one per axis makes %d", padding.items->count,
-                    w->spatial);
+        build_error(call->b, E0202, call->spans[index], "padding has %d pairs, one per axis makes %d",
+                    padding.items->count, w->spatial);
         return false;
     }
     for (int i = 0; i < w->spatial; i++)
-        if (datum_to_integers(call->b, padding.items->items[i], 2, call->spans[index], builtin_formal(call, index),
-                              &w->padding[2 * i]) < 0)
+        if (datum_to_integers(call->b, padding.items->items[i], 2, call->spans[index],
+                              builtin_formal(call, index), &w->padding[2 * i]) < 0)
             return false;
     return true;
 }
@@ -91,7 +94,8 @@ static void set_windows(Builder *b, Op *op, const Windows *w, bool dilation) {
 static bool conv_kernel(BuiltinCall *call, const Value *x, const Value *weight, Windows *w) {
     int spatial = call->builtin->detail;
     if (weight->type.rank != spatial + 2 || (x->type.rank != spatial + 1 && x->type.rank != spatial + 2)) {
-        build_error(call->b, E0304, call->span, "%s takes x[N, C, %s] and a weight [O, C/groups, %s], found %s and %s",
+        build_error(call->b, E0304, call->span,
+                    "%s takes x[N, C, %s] and a weight [O, C/groups, %s], found %s and %s",
                     call->builtin->name, spatial == 1 ? "L" : "H, W", spatial == 1 ? "K" : "KH, KW",
                     type_text(call->b->arena, &x->type), type_text(call->b->arena, &weight->type));
         return false;
@@ -99,8 +103,8 @@ static bool conv_kernel(BuiltinCall *call, const Value *x, const Value *weight, 
     w->spatial = spatial;
     for (int i = 0; i < spatial; i++) {
         if (expr_is_constant(weight->type.dims[2 + i], &w->kernel[i])) continue;
-        build_error(call->b, E0308, call->span, "the weight of %s must have constant extents, found %s", call->builtin->name,
-                    type_text(call->b->arena, &weight->type));
+        build_error(call->b, E0308, call->span, "the weight of %s must have constant extents, found %s",
+                    call->builtin->name, type_text(call->b->arena, &weight->type));
         return false;
     }
     return true;
@@ -111,7 +115,8 @@ static Datum conv(BuiltinCall *call) {
     Value *operands[3] = {builtin_tensor(call, 0), builtin_tensor(call, 1), NULL};
     Windows w = {0};
     int64_t groups;
-    if (!operands[0] || !operands[1] || !builtin_optional_tensor(call, 2, operands[0]->type.dtype, &operands[2]) ||
+    if (!operands[0] || !operands[1] ||
+        !builtin_optional_tensor(call, 2, operands[0]->type.dtype, &operands[2]) ||
         !conv_kernel(call, operands[0], operands[1], &w) || !read_numbers(call, 3, w.spatial, 1, w.stride) ||
         !read_numbers(call, 5, w.spatial, 1, w.dilation) || !builtin_integer(call, 6, &groups) ||
         !read_padding(call, 4, &w, operands[0]))
@@ -130,13 +135,16 @@ static bool read_pool(BuiltinCall *call, const Value *x, int dilation_index, Win
     w->spatial = call->builtin->detail;
     for (int i = 0; i < SPATIAL_MAX; i++) w->dilation[i] = 1;
     if (x->type.rank != w->spatial + 1 && x->type.rank != w->spatial + 2) {
-        build_error(call->b, E0304, call->spans[0], "%s takes x[N, C, %s] or [C, %s], found %s", call->builtin->name,
-                    w->spatial == 1 ? "L" : "H, W", w->spatial == 1 ? "L" : "H, W", type_text(call->b->arena, &x->type));
+        build_error(call->b, E0304, call->spans[0], "%s takes x[N, C, %s] or [C, %s], found %s",
+                    call->builtin->name, w->spatial == 1 ? "L" : "H, W", w->spatial == 1 ? "L" : "H, W",
+                    type_text(call->b->arena, &x->type));
         return false;
     }
     if (!read_numbers(call, 1, w->spatial, 1, w->kernel)) return false;
-    if (call->values[2].kind == DATUM_NONE) memcpy(w->stride, w->kernel, sizeof w->stride);
-    else if (!read_numbers(call, 2, w->spatial, 1, w->stride)) return false;
+    if (call->values[2].kind == DATUM_NONE)
+        memcpy(w->stride, w->kernel, sizeof w->stride);
+    else if (!read_numbers(call, 2, w->spatial, 1, w->stride))
+        return false;
     if (dilation_index >= 0 && !read_numbers(call, dilation_index, w->spatial, 1, w->dilation)) return false;
     return read_padding(call, 3, w, x);
 }
@@ -163,7 +171,8 @@ static Datum avg_pool(BuiltinCall *call) {
     Value *x = builtin_tensor(call, 0);
     Windows w = {0};
     bool ceil_mode, count_padding;
-    if (!x || !read_pool(call, x, -1, &w) || !builtin_bool(call, 4, &ceil_mode) || !builtin_bool(call, 5, &count_padding))
+    if (!x || !read_pool(call, x, -1, &w) || !builtin_bool(call, 4, &ceil_mode) ||
+        !builtin_bool(call, 5, &count_padding))
         return POISON;
     Op *op = pool_begin(call, OP_AVG_POOL, x, &w, ceil_mode);
     if (!op) return POISON;
@@ -181,7 +190,8 @@ static Datum adaptive_avg_pool(BuiltinCall *call) {
     bool is_list = call->values[1].kind == DATUM_LIST || call->values[1].kind == DATUM_TUPLE;
     if (count < 0) return POISON;
     if (is_list && count != spatial)
-        return build_fail(b, E0202, call->spans[1], "%s needs %d sizes, found %d", call->builtin->name, spatial, count);
+        return build_fail(b, E0202, call->spans[1], "%s needs %d sizes, found %d", call->builtin->name,
+                          spatial, count);
     if (!is_list) sizes[spatial - 1] = sizes[0];
     Op *op = emit_begin(b, OP_ADAPTIVE_AVG_POOL, &x, 1, call->span);
     if (!op) return POISON;

@@ -6,7 +6,8 @@
 
 Datum spec_create(Builder *b, const Template *block, const Call *call) {
     if (block && block->item->kind == ITEM_MODEL)
-        return build_fail(b, E0226, call->span, "%s is a model; only blocks can be layers", block->item->name.text);
+        return build_fail(b, E0226, call->span, "%s is a model; only blocks can be layers",
+                          block->item->name.text);
     Spec *spec = NEW(b->arena, Spec);
     *spec = (Spec){block, *call};
     return (Datum){.kind = DATUM_SPEC, .spec = spec};
@@ -25,7 +26,8 @@ static bool is_new_name(Builder *b, const Scope *scope, Name name) {
 static void declare_function(Builder *b, Instance *instance, const Member *member) {
     const Function *function = member->function;
     if (function->kind == FUNCTION_ENTRY && instance->block->item->kind != ITEM_MODEL) {
-        build_error(b, E0222, function->name.span, "an entry belongs to a model; write fn or forward in a block");
+        build_error(b, E0222, function->name.span,
+                    "an entry belongs to a model; write fn or forward in a block");
         return;
     }
     Name name = {function->kind == FUNCTION_FORWARD ? "forward" : function->name.text, function->name.span};
@@ -66,8 +68,8 @@ static const char *layer_path(Builder *b, const Instance *parent, const Naming *
     return level[0] ? path_join(b, parent->path, level) : parent->path;
 }
 
-static Datum declare_layer(Builder *b, Instance *instance, const Member *member, Scope *scope, const char *level,
-                           const char *local, const char *variable) {
+static Datum declare_layer(Builder *b, Instance *instance, const Member *member, Scope *scope,
+                           const char *level, const char *local, const char *variable) {
     Frame frame = {.instance = instance};
     frame_push(b, &frame, scope, member->span);
     Datum datum = evaluate(b, member->value);
@@ -116,16 +118,17 @@ static void declare_members(Builder *b, Instance *instance, const Member *member
             declare_if(b, instance, member);
             continue;
         }
-        bool is_value = member->kind == MEMBER_LAYER || member->kind == MEMBER_PARAM || member->kind == MEMBER_STATE;
+        bool is_value =
+            member->kind == MEMBER_LAYER || member->kind == MEMBER_PARAM || member->kind == MEMBER_STATE;
         if (!is_value || !is_new_name(b, instance->scope, member->name)) continue;
         if (member->kind == MEMBER_STATE) {
             state_declare(b, instance, member);
             continue;
         }
         Datum datum = member->kind == MEMBER_PARAM ? param_declare(b, instance, member)
-                      : member->variable.text      ? declare_layers(b, instance, member)
-                                                   : declare_layer(b, instance, member, instance->scope,
-                                                                   member->name.text, "", NULL);
+                      : member->variable.text
+                          ? declare_layers(b, instance, member)
+                          : declare_layer(b, instance, member, instance->scope, member->name.text, "", NULL);
         if (!scope_find_here(instance->scope, member->name.text))
             scope_add_datum(b->arena, instance->scope, member->name.text, member->name.span, datum);
     }
@@ -139,9 +142,12 @@ static bool within_limits(Builder *b, const Template *block, const Instance *par
     const char *name = block ? block->item->name.text : "Sequential";
     if (depth > depth_max) {
         bool recursive = false;
-        for (; parent; parent = parent->parent) recursive |= block && parent->block && parent->block->item == block->item;
-        build_stop(b, E0213, span, recursive ? "block %s contains itself without end (%d layers deep)"
-                                             : "layer of block %s is more than %d layers deep", name, depth_max);
+        for (; parent; parent = parent->parent)
+            recursive |= block && parent->block && parent->block->item == block->item;
+        build_stop(b, E0213, span,
+                   recursive ? "block %s contains itself without end (%d layers deep)"
+                             : "layer of block %s is more than %d layers deep",
+                   name, depth_max);
         return false;
     }
     if (++b->instance_count <= instance_max) return !b->stopped;
@@ -154,15 +160,16 @@ static const char *arguments_text(Builder *b, const Formal *formals, const Scope
     for (const Formal *formal = formals; formal; formal = formal->next) {
         const Slot *slot = scope_find_here(scope, formal->name.text);
         if (!slot || slot->datum.kind == DATUM_POISON) continue;
-        text_printf(&text, "%s%s=%s", text.length ? ", " : "", formal->name.text, datum_text(b->arena, slot->datum));
+        text_printf(&text, "%s%s=%s", text.length ? ", " : "", formal->name.text,
+                    datum_text(b->arena, slot->datum));
     }
     const char *copy = text.length ? arena_strndup(b->arena, text.bytes, text.length) : "";
     text_deinit(&text);
     return copy;
 }
 
-static Instance *instance_create(Builder *b, const Spec *spec, Instance *parent, const char *path, Naming *naming,
-                                 Span span) {
+static Instance *instance_create(Builder *b, const Spec *spec, Instance *parent, const char *path,
+                                 Naming *naming, Span span) {
     int depth = parent ? parent->depth + 1 : 0;
     if (!within_limits(b, spec->block, parent, depth, span)) return NULL;
     Instance *instance = NEW(b->arena, Instance);
@@ -215,9 +222,11 @@ Datum layer_place(Builder *b, Datum datum, Instance *parent, const char *path, N
     if (datum.kind == DATUM_POISON) return POISON;
     if (datum.kind == DATUM_LAYER) return datum; /* another name of a layer: shared weights */
     if (datum.kind != DATUM_SPEC) {
-        Diagnostic *error = build_error(b, E0226, span, "a layer is made by a block, such as Linear(4, 2); found %s",
-                                        datum_type_text(b->arena, datum));
-        if (datum.kind == DATUM_BLOCK) diagnostic_note(error, (Span){0}, "call it: %s(...)", datum.block->item->name.text);
+        Diagnostic *error =
+            build_error(b, E0226, span, "a layer is made by a block, such as Linear(4, 2); found %s",
+                        datum_type_text(b->arena, datum));
+        if (datum.kind == DATUM_BLOCK)
+            diagnostic_note(error, (Span){0}, "call it: %s(...)", datum.block->item->name.text);
         return POISON;
     }
     Instance *instance = instance_create(b, datum.spec, parent, path, naming, span);
@@ -264,9 +273,12 @@ static Call model_arguments(Builder *b, const Item *item) {
             b->define_used[i] = true;
             Datum value;
             if (setting_value(define->value, formal->type, &value))
-                vector_push(b->arena, &list, ((CallArgument){{formal->name.text, formal->name.span}, value, formal->name.span}));
+                vector_push(
+                    b->arena, &list,
+                    ((CallArgument){{formal->name.text, formal->name.span}, value, formal->name.span}));
             else
-                build_error(b, E0225, formal->name.span, "-D %s=%s is no %s", define->name, define->value, formal->type->dtype);
+                build_error(b, E0225, formal->name.span, "-D %s=%s is no %s", define->name, define->value,
+                            formal->type->dtype);
         }
     }
     return (Call){item->name.span, list.count, list.items};

@@ -1,10 +1,9 @@
-/* The names that every file sees: functions of the compiler, element types, and the blocks and functions of the library
- * files, which are parsed when one of their names is first used. */
+/* The names that every file sees: functions of the compiler, element types, and the blocks and functions of
+ * the library files, which are parsed when one of their names is first used. */
 #include "frontend/lang/builder_internal.h"
 
 #include <ctype.h>
 #include <string.h>
-
 
 /* Written by the build from frontend/library/, ended by {0, 0}. */
 extern const struct {
@@ -15,7 +14,9 @@ extern const struct {
 static const char *next_declaration(const char *text, const char **out_name, size_t *out_length) {
     for (const char *line = text; line; line = strchr(line, '\n')) {
         if (*line == '\n') line++;
-        const char *name = strncmp(line, "block ", 6) == 0 ? line + 6 : strncmp(line, "fn ", 3) == 0 ? line + 3 : NULL;
+        const char *name = strncmp(line, "block ", 6) == 0 ? line + 6
+                           : strncmp(line, "fn ", 3) == 0  ? line + 3
+                                                           : NULL;
         if (!name) continue;
         size_t length = 0;
         while (isalnum((unsigned char)name[length]) || name[length] == '_') length++;

@@ -1,6 +1,6 @@
-/* The names of tensors. A parameter's local name climbs from its layer to the model's root, and each level adds its own
- * name or applies its `from`. A pattern that begins with '*' stays relative to the level around; another one is tried
- * there first, then from the model's root. */
+/* The names of tensors. A parameter's local name climbs from its layer to the model's root, and each level
+ * adds its own name or applies its `from`. A pattern that begins with '*' stays relative to the level around;
+ * another one is tried there first, then from the model's root. */
 #include "frontend/lang/builder_internal.h"
 
 #include <ctype.h>
@@ -21,18 +21,22 @@ static bool brace_value(Builder *b, const char *text, size_t length, Span span, 
     if (at < length && (text[at] == '+' || text[at] == '-')) {
         int sign = text[at] == '+' ? 1 : -1;
         for (at++; at < length && text[at] == ' '; at++) {}
-        for (; at < length && isdigit((unsigned char)text[at]) && offset < 1000000000; at++) offset = offset * 10 + text[at] - '0';
+        for (; at < length && isdigit((unsigned char)text[at]) && offset < 1000000000; at++)
+            offset = offset * 10 + text[at] - '0';
         offset *= sign;
     }
     Scope *scope;
     Slot *slot = end && at == length ? name_find(b, name, &scope) : NULL;
     if (!slot) {
-        build_error(b, E0201, span, "{%.*s} in a tensor's name must be a compile-time value known here", (int)length, text);
+        build_error(b, E0201, span, "{%.*s} in a tensor's name must be a compile-time value known here",
+                    (int)length, text);
         return false;
     }
     Datum datum = slot_value(b, slot, scope, span);
-    if (datum.kind == DATUM_INTEGER) text_printf(out, "%lld", (long long)(datum.integer + offset));
-    else if (datum.kind == DATUM_STRING && !offset) text_puts(out, datum.string);
+    if (datum.kind == DATUM_INTEGER)
+        text_printf(out, "%lld", (long long)(datum.integer + offset));
+    else if (datum.kind == DATUM_STRING && !offset)
+        text_puts(out, datum.string);
     else if (datum.kind != DATUM_POISON)
         build_error(b, E0203, span, "{%s} in a tensor's name must be an int or a str, found %s", name,
                     datum_type_text(b->arena, datum));
@@ -60,7 +64,9 @@ const char *pattern_expand(Builder *b, const char *pattern, Span span) {
 static bool mentions(const char *pattern, const char *variable) {
     size_t length = variable ? strlen(variable) : 0;
     for (const char *c = pattern; length && c && (c = strchr(c, '{')); c++)
-        if (strncmp(c + 1, variable, length) == 0 && !isalnum((unsigned char)c[1 + length]) && c[1 + length] != '_') return true;
+        if (strncmp(c + 1, variable, length) == 0 && !isalnum((unsigned char)c[1 + length]) &&
+            c[1 + length] != '_')
+            return true;
     return false;
 }
 
@@ -69,8 +75,10 @@ static const char *pattern_apply(Builder *b, const char *pattern, const char *lo
     if (!strchr(pattern, '*')) return local[0] ? arena_printf(b->arena, "%s.%s", pattern, local) : pattern;
     Text text = {0};
     for (const char *c = pattern; *c; c++) {
-        if (*c == '*') text_puts(&text, local);
-        else text_putc(&text, *c);
+        if (*c == '*')
+            text_puts(&text, local);
+        else
+            text_putc(&text, *c);
     }
     const char *copy = arena_strndup(b->arena, text.bytes ? text.bytes : "", text.length);
     text_deinit(&text);
@@ -82,10 +90,13 @@ static const char *pattern_apply(Builder *b, const char *pattern, const char *lo
 /* A lone binding without a local name is for the whole layer, others are a list by local names. */
 static bool is_list(const Binding *binding) { return binding && binding->local.text; }
 
-Naming *naming_create(Builder *b, Instance *parent, const char *level, const char *local, const Binding *binding,
-                      const char *variable) {
+Naming *naming_create(Builder *b, Instance *parent, const char *level, const char *local,
+                      const Binding *binding, const char *variable) {
     Naming *naming = NEW(b->arena, Naming);
-    *naming = (Naming){.parent = parent->naming, .level = level, .local = local, .scope = b->frame->scope,
+    *naming = (Naming){.parent = parent->naming,
+                       .level = level,
+                       .local = local,
+                       .scope = b->frame->scope,
                        .unit = parent->block->unit};
     if (is_list(binding)) {
         naming->list = binding;
@@ -102,7 +113,8 @@ Naming *naming_create(Builder *b, Instance *parent, const char *level, const cha
 
 Naming *naming_child(Builder *b, Naming *parent, const char *level) {
     Naming *naming = NEW(b->arena, Naming);
-    *naming = (Naming){.parent = parent, .level = level, .local = "", .unit = parent->unit, .scope = parent->scope};
+    *naming =
+        (Naming){.parent = parent, .level = level, .local = "", .unit = parent->unit, .scope = parent->scope};
     return naming;
 }
 
@@ -111,7 +123,8 @@ void naming_check_lists(Builder *b, const Naming *naming) {
         bool found = false;
         for (int i = 0; i < naming->bound.count; i++) found |= naming->bound.items[i] == binding;
         if (!found)
-            build_error(b, E0224, binding->local.span, "layer '%s' has no parameter '%s'", naming->level, binding->local.text);
+            build_error(b, E0224, binding->local.span, "layer '%s' has no parameter '%s'", naming->level,
+                        binding->local.text);
     }
 }
 
@@ -141,11 +154,13 @@ static bool resolve_pattern(Resolution *r, Naming *around, const char *pattern, 
     return absolute && try_name(r, name);
 }
 
-/* The entry of a `from { }` list for |local| or for a level it begins with; |out_rest| what follows that level. */
+/* The entry of a `from { }` list for |local| or for a level it begins with; |out_rest| what follows that
+ * level. */
 static const Binding *list_entry(const Naming *naming, const char *local, const char **out_rest) {
     for (const Binding *binding = naming->list; binding; binding = binding->next) {
         size_t length = strlen(binding->local.text);
-        if (strncmp(binding->local.text, local, length) != 0 || (local[length] && local[length] != '.')) continue;
+        if (strncmp(binding->local.text, local, length) != 0 || (local[length] && local[length] != '.'))
+            continue;
         *out_rest = local[length] ? local + length + 1 : "";
         return binding;
     }
@@ -160,7 +175,8 @@ static const char *level_join(Builder *b, const char *level, const char *local) 
     return level[0] ? arena_printf(b->arena, "%s.%s", level, local) : local;
 }
 
-static bool resolve_list(Resolution *r, Naming *naming, const Binding *entry, const char *local, const char *rest) {
+static bool resolve_list(Resolution *r, Naming *naming, const Binding *entry, const char *local,
+                         const char *rest) {
     vector_push(r->b->arena, &naming->bound, entry);
     take_details(r->place, entry->permutation);
     if (!entry->pattern) return false;
@@ -169,7 +185,8 @@ static bool resolve_list(Resolution *r, Naming *naming, const Binding *entry, co
     const char *pattern = pattern_expand(r->b, entry->pattern, entry->span);
     frame_pop(r->b);
     if (pattern[0] == '*')
-        return resolve(r, naming->parent, level_join(r->b, naming->level, pattern_apply(r->b, pattern, local)));
+        return resolve(r, naming->parent,
+                       level_join(r->b, naming->level, pattern_apply(r->b, pattern, local)));
     const char *name = strchr(pattern, '*') ? pattern_apply(r->b, pattern, local)
                        : rest[0]            ? arena_printf(r->b->arena, "%s.%s", pattern, rest)
                                             : pattern;
@@ -216,7 +233,9 @@ TensorPlace naming_resolve(Builder *b, Instance *instance, const char *local, co
     }
     const char *pattern = pattern_expand(b, binding->pattern, binding->span);
     const char *name = strchr(pattern, '*') ? pattern_apply(b, pattern, local) : pattern;
-    if (pattern[0] == '*') resolve(&r, instance->naming, name);
-    else if (!try_name(&r, name)) resolve(&r, instance->naming, name);
+    if (pattern[0] == '*')
+        resolve(&r, instance->naming, name);
+    else if (!try_name(&r, name))
+        resolve(&r, instance->naming, name);
     return place;
 }

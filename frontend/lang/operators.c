@@ -7,15 +7,16 @@ static const struct {
     const char *text;
     OpKind kind;
 } operators[] = {
-    [OPERATOR_ADD] = {"+", OP_ADD},    [OPERATOR_SUB] = {"-", OP_SUB},       [OPERATOR_MUL] = {"*", OP_MUL},
-    [OPERATOR_DIV] = {"/", OP_DIV},    [OPERATOR_MOD] = {"%", OP_MOD},       [OPERATOR_MATMUL] = {"@", OP_MATMUL},
-    [OPERATOR_POWER] = {"**", OP_POW}, [OPERATOR_EQ] = {"==", OP_EQ},        [OPERATOR_NE] = {"!=", OP_NE},
-    [OPERATOR_LT] = {"<", OP_LT},      [OPERATOR_LE] = {"<=", OP_LE},        [OPERATOR_GT] = {">", OP_GT},
-    [OPERATOR_GE] = {">=", OP_GE},     [OPERATOR_AND] = {"&&", OP_AND},      [OPERATOR_OR] = {"||", OP_OR},
+    [OPERATOR_ADD] = {"+", OP_ADD},    [OPERATOR_SUB] = {"-", OP_SUB},  [OPERATOR_MUL] = {"*", OP_MUL},
+    [OPERATOR_DIV] = {"/", OP_DIV},    [OPERATOR_MOD] = {"%", OP_MOD},  [OPERATOR_MATMUL] = {"@", OP_MATMUL},
+    [OPERATOR_POWER] = {"**", OP_POW}, [OPERATOR_EQ] = {"==", OP_EQ},   [OPERATOR_NE] = {"!=", OP_NE},
+    [OPERATOR_LT] = {"<", OP_LT},      [OPERATOR_LE] = {"<=", OP_LE},   [OPERATOR_GT] = {">", OP_GT},
+    [OPERATOR_GE] = {">=", OP_GE},     [OPERATOR_AND] = {"&&", OP_AND}, [OPERATOR_OR] = {"||", OP_OR},
     [OPERATOR_NEG] = {"-", OP_NEG},    [OPERATOR_NOT] = {"!", OP_NOT},
 };
 
-const char *operator_text(Operator operator) { return operators[operator].text; }
+const char *operator_text(Operator operator) { return operators[operator].text;
+}
 
 static Datum complain_operands(Builder *b, Operator operator, Datum left, Datum right, Span span) {
     return build_fail(b, E0203, span, "'%s' does not take %s and %s", operator_text(operator),
@@ -48,7 +49,7 @@ static Datum integer_arithmetic(Builder *b, Operator operator, int64_t left, int
     default:
         if (right == 0) return build_fail(b, E0208, span, "division of %lld by zero", (long long)left);
         overflow = left == INT64_MIN && right == -1;
-        if (!overflow) result = operator == OPERATOR_DIV ? left / right : left % right;
+        if (!overflow) result = operator== OPERATOR_DIV ? left / right : left % right;
     }
     if (overflow)
         return build_fail(b, E0208, span, "%lld %s %lld does not fit into 64 bits", (long long)left,
@@ -56,7 +57,7 @@ static Datum integer_arithmetic(Builder *b, Operator operator, int64_t left, int
     return datum_integer(result);
 }
 
-static bool is_comparison(Operator operator) { return operator >= OPERATOR_EQ && operator <= OPERATOR_GE; }
+static bool is_comparison(Operator operator) { return operator>= OPERATOR_EQ && operator<= OPERATOR_GE; }
 
 static bool compare_order(Operator operator, int order) {
     switch (operator) {
@@ -89,18 +90,20 @@ static Datum float_arithmetic(Builder *b, Operator operator, double left, double
 
 /* ---- Extents ---- */
 
-static Datum compare_extents(Builder *b, Operator operator, const Expr *left, const Expr *right, Span span) {
+static Datum compare_extents(Builder *b, Operator operator, const Expr * left, const Expr *right, Span span) {
     const Expr *difference = expr_sub(b->module->exprs, left, right);
-    bool low = compare_order(operator, difference->min < 0 ? -1 : difference->min > 0);
-    bool high = compare_order(operator, difference->max < 0 ? -1 : difference->max > 0);
+    bool low = compare_order(operator, difference->min<0 ? -1 : difference->min> 0);
+    bool high = compare_order(operator, difference->max<0 ? -1 : difference->max> 0);
     bool crosses = difference->min < 0 && difference->max > 0;
-    bool decided = low == high && !(crosses && (operator == OPERATOR_EQ || operator == OPERATOR_NE));
+    bool decided = low == high && !(crosses && (operator== OPERATOR_EQ || operator== OPERATOR_NE));
     if (decided) return datum_bool(low);
-    return build_fail(b, E0210, span, "%s %s %s is not known before run time", datum_text(b->arena, datum_extent(left)),
-                      operator_text(operator), datum_text(b->arena, datum_extent(right)));
+    return build_fail(b, E0210, span, "%s %s %s is not known before run time",
+                      datum_text(b->arena, datum_extent(left)), operator_text(operator),
+                      datum_text(b->arena, datum_extent(right)));
 }
 
-static Datum extent_arithmetic(Builder *b, Operator operator, const Expr *left, const Expr *right, Span span) {
+static Datum extent_arithmetic(Builder *b, Operator operator, const Expr * left, const Expr *right,
+                               Span span) {
     ExprTable *table = b->module->exprs;
     switch (operator) {
     case OPERATOR_ADD: return datum_extent(expr_add(table, left, right));
@@ -109,8 +112,10 @@ static Datum extent_arithmetic(Builder *b, Operator operator, const Expr *left, 
     case OPERATOR_DIV:
     case OPERATOR_MOD:
         if (right->min < 1)
-            return build_fail(b, E0208, span, "a divisor of dims must be at least 1; this one may be %lld", (long long)right->min);
-        return datum_extent(operator == OPERATOR_DIV ? expr_floordiv(table, left, right) : expr_mod(table, left, right));
+            return build_fail(b, E0208, span, "a divisor of dims must be at least 1; this one may be %lld",
+                              (long long)right->min);
+        return datum_extent(operator== OPERATOR_DIV ? expr_floordiv(table, left, right)
+                                                    : expr_mod(table, left, right));
     default: return compare_extents(b, operator, left, right, span);
     }
 }
@@ -119,19 +124,22 @@ static Datum extent_arithmetic(Builder *b, Operator operator, const Expr *left, 
 
 /* Literals take the type of the tensor beside them. */
 Datum binary_op(Builder *b, OpKind kind, Datum left, Datum right, Span span) {
-    DType dtype = left.kind == DATUM_TENSOR    ? left.tensor->type.dtype
-                  : right.kind == DATUM_TENSOR ? right.tensor->type.dtype
+    DType dtype = left.kind == DATUM_TENSOR                               ? left.tensor->type.dtype
+                  : right.kind == DATUM_TENSOR                            ? right.tensor->type.dtype
                   : left.kind == DATUM_FLOAT || right.kind == DATUM_FLOAT ? DTYPE_F32
                                                                           : DTYPE_NONE;
     const char *what = arena_printf(b->arena, "an operand of %s", op_infos[kind].text);
-    Value *operands[] = {datum_to_tensor(b, left, dtype, span, what), datum_to_tensor(b, right, dtype, span, what)};
+    Value *operands[] = {datum_to_tensor(b, left, dtype, span, what),
+                         datum_to_tensor(b, right, dtype, span, what)};
     return datum_tensor(emit(b, kind, operands, 2, span));
 }
 
 /* Powers of small whole exponents are products, as in PyTorch; integers have no other power. */
 static Datum power_op(Builder *b, Datum left, Datum right, Span span) {
     bool is_integer = left.kind == DATUM_TENSOR && dtype_is_integer(left.tensor->type.dtype);
-    double exponent = right.kind == DATUM_FLOAT ? right.real : right.kind == DATUM_INTEGER ? (double)right.integer : -1;
+    double exponent = right.kind == DATUM_FLOAT     ? right.real
+                      : right.kind == DATUM_INTEGER ? (double)right.integer
+                                                    : -1;
     bool is_whole = exponent == floor(exponent) && exponent >= 1 && exponent <= (is_integer ? 64 : 3);
     if (left.kind != DATUM_TENSOR || !is_whole) return binary_op(b, OP_POW, left, right, span);
     Datum product = left;
@@ -157,8 +165,8 @@ static Datum tensor_op(Builder *b, const Expression *expression, Datum left, Dat
 
 /* Plain values of different kinds are comparable: they differ. */
 static bool is_plain(Datum datum) {
-    return datum_is_scalar(datum) || datum.kind == DATUM_STRING || datum.kind == DATUM_DTYPE || datum.kind == DATUM_LIST ||
-           datum.kind == DATUM_BUILTIN || datum.kind == DATUM_FUNCTION;
+    return datum_is_scalar(datum) || datum.kind == DATUM_STRING || datum.kind == DATUM_DTYPE ||
+           datum.kind == DATUM_LIST || datum.kind == DATUM_BUILTIN || datum.kind == DATUM_FUNCTION;
 }
 
 int datum_equal(Builder *b, Datum left, Datum right) {
@@ -166,9 +174,12 @@ int datum_equal(Builder *b, Datum left, Datum right) {
     if (datum_is_size(left) && datum_is_size(right)) {
         const Expr *difference =
             expr_sub(b->module->exprs, datum_extent_of(b, left), datum_extent_of(b, right));
-        return difference->min == 0 && difference->max == 0 ? 1 : difference->min > 0 || difference->max < 0 ? 0 : -1;
+        return difference->min == 0 && difference->max == 0 ? 1
+               : difference->min > 0 || difference->max < 0 ? 0
+                                                            : -1;
     }
-    if ((left.kind == DATUM_FLOAT && right.kind == DATUM_INTEGER) || (left.kind == DATUM_INTEGER && right.kind == DATUM_FLOAT))
+    if ((left.kind == DATUM_FLOAT && right.kind == DATUM_INTEGER) ||
+        (left.kind == DATUM_INTEGER && right.kind == DATUM_FLOAT))
         return (left.kind == DATUM_FLOAT ? left.real : (double)left.integer) ==
                (right.kind == DATUM_FLOAT ? right.real : (double)right.integer);
     if (left.kind != right.kind) return is_plain(left) && is_plain(right) ? 0 : -1;
@@ -193,22 +204,25 @@ int datum_equal(Builder *b, Datum left, Datum right) {
 static Datum compile_time_op(Builder *b, Operator operator, Datum left, Datum right, Span span) {
     if (left.kind == DATUM_INTEGER && right.kind == DATUM_INTEGER) {
         if (is_comparison(operator))
-            return datum_bool(compare_order(operator, left.integer < right.integer ? -1 : left.integer > right.integer));
-        return operator < OPERATOR_MATMUL || operator == OPERATOR_POWER
+            return datum_bool(
+                compare_order(operator, left.integer<right.integer ? -1 : left.integer> right.integer));
+        return operator<OPERATOR_MATMUL || operator== OPERATOR_POWER
                    ? integer_arithmetic(b, operator, left.integer, right.integer, span)
                    : complain_operands(b, operator, left, right, span);
     }
-    if (datum_is_size(left) && datum_is_size(right) && operator != OPERATOR_POWER && operator != OPERATOR_MATMUL)
+    if (datum_is_size(left) &&
+        datum_is_size(right) && operator!= OPERATOR_POWER && operator!= OPERATOR_MATMUL)
         return extent_arithmetic(b, operator, datum_extent_of(b, left), datum_extent_of(b, right), span);
     bool left_number = left.kind == DATUM_INTEGER || left.kind == DATUM_FLOAT;
     bool right_number = right.kind == DATUM_INTEGER || right.kind == DATUM_FLOAT;
     if (left_number && right_number)
-        return float_arithmetic(b, operator, left.kind == DATUM_FLOAT ? left.real : (double)left.integer,
+        return float_arithmetic(b, operator, left.kind == DATUM_FLOAT ? left.real : (double) left.integer,
                                 right.kind == DATUM_FLOAT ? right.real : (double)right.integer, span);
-    if (left.kind == DATUM_BOOL && right.kind == DATUM_BOOL && (operator == OPERATOR_AND || operator == OPERATOR_OR))
-        return datum_bool(operator == OPERATOR_AND ? left.truth && right.truth : left.truth || right.truth);
-    int equal = operator == OPERATOR_EQ || operator == OPERATOR_NE ? datum_equal(b, left, right) : -1;
-    if (equal >= 0) return datum_bool(equal == (operator == OPERATOR_EQ));
+    if (left.kind == DATUM_BOOL && right.kind == DATUM_BOOL &&
+        (operator== OPERATOR_AND || operator== OPERATOR_OR))
+        return datum_bool(operator== OPERATOR_AND ? left.truth && right.truth : left.truth || right.truth);
+    int equal = operator== OPERATOR_EQ || operator== OPERATOR_NE ? datum_equal(b, left, right) : - 1;
+    if (equal >= 0) return datum_bool(equal == (operator== OPERATOR_EQ));
     return complain_operands(b, operator, left, right, span);
 }
 
@@ -222,17 +236,17 @@ static Datum join_lists(Builder *b, Datum left, Datum right, Span span) {
 }
 
 Datum apply_binary(Builder *b, const Expression *expression, Datum left, Datum right) {
-    Operator operator = expression->operator;
+    Operator operator= expression->operator;
     if (left.kind == DATUM_POISON || right.kind == DATUM_POISON) return POISON;
     bool with_none = left.kind == DATUM_NONE || right.kind == DATUM_NONE;
-    if (with_none && (operator == OPERATOR_EQ || operator == OPERATOR_NE))
-        return datum_bool((left.kind == right.kind) == (operator == OPERATOR_EQ));
+    if (with_none && (operator== OPERATOR_EQ || operator== OPERATOR_NE))
+        return datum_bool((left.kind == right.kind) == (operator== OPERATOR_EQ));
     bool has_tensor = left.kind == DATUM_TENSOR || right.kind == DATUM_TENSOR;
     bool mixed = datum_is_scalar(left) && datum_is_scalar(right) &&
                  ((left.kind == DATUM_EXTENT && right.kind == DATUM_FLOAT) ||
                   (left.kind == DATUM_FLOAT && right.kind == DATUM_EXTENT));
     if ((has_tensor || mixed) && !with_none) return tensor_op(b, expression, left, right);
-    if (left.kind == DATUM_LIST && right.kind == DATUM_LIST && operator == OPERATOR_ADD)
+    if (left.kind == DATUM_LIST && right.kind == DATUM_LIST && operator== OPERATOR_ADD)
         return join_lists(b, left, right, expression->span);
     return compile_time_op(b, operator, left, right, expression->span);
 }
@@ -241,11 +255,13 @@ Datum apply_unary(Builder *b, Operator operator, Datum operand, Span span) {
     if (operand.kind == DATUM_POISON) return POISON;
     if (operand.kind == DATUM_TENSOR)
         return datum_tensor(emit(b, operators[operator].kind, &operand.tensor, 1, span));
-    if (operator == OPERATOR_NOT && operand.kind == DATUM_BOOL) return datum_bool(!operand.truth);
-    if (operator == OPERATOR_NEG) {
+    if (operator== OPERATOR_NOT && operand.kind == DATUM_BOOL) return datum_bool(!operand.truth);
+    if (operator== OPERATOR_NEG) {
         if (operand.kind == DATUM_FLOAT) return datum_float(-operand.real);
-        if (operand.kind == DATUM_INTEGER) return integer_arithmetic(b, OPERATOR_SUB, 0, operand.integer, span);
-        if (operand.kind == DATUM_EXTENT) return datum_extent(expr_scale(b->module->exprs, operand.extent, -1));
+        if (operand.kind == DATUM_INTEGER)
+            return integer_arithmetic(b, OPERATOR_SUB, 0, operand.integer, span);
+        if (operand.kind == DATUM_EXTENT)
+            return datum_extent(expr_scale(b->module->exprs, operand.extent, -1));
     }
     return build_fail(b, E0203, span, "'%s' does not take %s", operator_text(operator),
                       datum_type_text(b->arena, operand));

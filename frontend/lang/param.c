@@ -15,7 +15,8 @@ static Value *zeros_constant(Builder *b, const Type *type, const char *name, Spa
 static bool dtype_fits(DType declared, DType found) {
     if (declared == found) return true;
     if (dtype_is_float(declared)) return dtype_is_float(found);
-    return dtype_is_integer(declared) && dtype_is_integer(found) && dtype_bytes(found) <= dtype_bytes(declared);
+    return dtype_is_integer(declared) && dtype_is_integer(found) &&
+           dtype_bytes(found) <= dtype_bytes(declared);
 }
 
 static bool extents_fit(const Type *type, const TensorSource *tensor, const int *permutation) {
@@ -64,16 +65,17 @@ static const char *source_text(Builder *b, const TensorSource *tensor) {
     return type_text(b->arena, &type);
 }
 
-static void complain_shape(Builder *b, Instance *instance, const char *local, const Type *type, const TensorPlace *place,
-                           Span span) {
+static void complain_shape(Builder *b, Instance *instance, const char *local, const Type *type,
+                           const TensorPlace *place, Span span) {
     const TensorSource *tensor = place->tensor;
     const char *name = instance->path[0] ? arena_printf(b->arena, "%s.%s", instance->path, local) : local;
-    Diagnostic *error = build_error(b, E0220, span, "parameter '%s' is %s, but tensor '%s' is %s", name, type_text(b->arena, type),
-                                    tensor->name, source_text(b, tensor));
+    Diagnostic *error = build_error(b, E0220, span, "parameter '%s' is %s, but tensor '%s' is %s", name,
+                                    type_text(b->arena, type), tensor->name, source_text(b, tensor));
     diagnostic_note(error, place->weights->span, "in '%s'", place->weights->path);
     const char *permutation = place->permutation ? NULL : fitting_permutation(b, type, tensor);
     if (permutation && span.start == instance->span.start)
-        diagnostic_note(error, (Span){0}, "it would fit with  from { %s = \"%s\" %s }", local, tensor->name, permutation);
+        diagnostic_note(error, (Span){0}, "it would fit with  from { %s = \"%s\" %s }", local, tensor->name,
+                        permutation);
     else if (permutation)
         diagnostic_note(error, (Span){0}, "it would fit with  from \"%s\" %s", tensor->name, permutation);
     if (!dtype_fits(type->dtype, tensor->dtype))
@@ -83,7 +85,8 @@ static void complain_shape(Builder *b, Instance *instance, const char *local, co
 /* ---- Binding ---- */
 
 /* A permute of a whole layer is for its tensors of that rank; others stay as they are. */
-static bool read_permutation(Builder *b, const TensorPlace *place, const Binding *own, int rank, int *out, bool *permuted) {
+static bool read_permutation(Builder *b, const TensorPlace *place, const Binding *own, int rank, int *out,
+                             bool *permuted) {
     for (int i = 0; i < rank; i++) out[i] = i;
     *permuted = false;
     int count = 0;
@@ -97,7 +100,8 @@ static bool read_permutation(Builder *b, const TensorPlace *place, const Binding
         int64_t index = -1;
         if (!datum_to_integer(b, datum, axis->span, "an axis of permute", &index)) return false;
         if (count != rank || index < 0 || index >= rank || seen[index]) {
-            build_error(b, E0224, axis->span, "permute must name each of the tensor's %d axes once, from 0", rank);
+            build_error(b, E0224, axis->span, "permute must name each of the tensor's %d axes once, from 0",
+                        rank);
             return false;
         }
         seen[index] = true;
@@ -107,14 +111,15 @@ static bool read_permutation(Builder *b, const TensorPlace *place, const Binding
     return true;
 }
 
-static Value *weights_constant(Builder *b, const TensorSource *tensor, const Type *type, const int *permutation, bool permuted,
-                               const char *name, Span span) {
+static Value *weights_constant(Builder *b, const TensorSource *tensor, const Type *type,
+                               const int *permutation, bool permuted, const char *name, Span span) {
     Module *module = b->module;
     for (int i = 0; i < module->constants.count; i++) {
         Constant *constant = module->constants.items[i];
-        if (constant->kind == CONSTANT_WEIGHTS && constant->source == tensor && type_equal(&constant->value->type, type) &&
-            constant->permuted == permuted &&
-            (!permuted || memcmp(constant->permutation, permutation, (size_t)type->rank * sizeof *permutation) == 0))
+        if (constant->kind == CONSTANT_WEIGHTS && constant->source == tensor &&
+            type_equal(&constant->value->type, type) && constant->permuted == permuted &&
+            (!permuted ||
+             memcmp(constant->permutation, permutation, (size_t)type->rank * sizeof *permutation) == 0))
             return constant->value;
     }
     Constant *constant = constant_create(module, CONSTANT_WEIGHTS, name, *type, user_place(b, span));
@@ -124,7 +129,8 @@ static Value *weights_constant(Builder *b, const TensorSource *tensor, const Typ
     return constant->value;
 }
 
-static Value *bind_tensor(Builder *b, Instance *instance, const Member *member, const Type *type, const char *name) {
+static Value *bind_tensor(Builder *b, Instance *instance, const Member *member, const Type *type,
+                          const char *name) {
     Naming *naming = instance->naming;
     TensorPlace place = naming_resolve(b, instance, member->name.text, member->binding);
     Span span = is_library_place(member->span) ? layer_place_in_user_file(instance) : member->span;
@@ -143,7 +149,8 @@ static Value *bind_tensor(Builder *b, Instance *instance, const Member *member, 
     bool read = read_permutation(b, &place, member->binding, place.tensor->rank, permutation, &permuted);
     frame_pop(b);
     if (!read) return NULL;
-    if (!matching || !extents_fit(type, place.tensor, permutation) || !dtype_fits(type->dtype, place.tensor->dtype)) {
+    if (!matching || !extents_fit(type, place.tensor, permutation) ||
+        !dtype_fits(type->dtype, place.tensor->dtype)) {
         complain_shape(b, instance, member->name.text, type, &place, span);
         return zeros_constant(b, type, name, span);
     }
@@ -155,13 +162,16 @@ static Value *initial_constant(Builder *b, Instance *instance, const Member *mem
     Frame frame = {.instance = instance};
     frame_push(b, &frame, instance->scope, member->span);
     Datum datum = evaluate(b, member->value);
-    datum = type_match(b, member->type, datum, true, member->value->span, arena_printf(b->arena, "'%s'", member->name.text));
+    datum = type_match(b, member->type, datum, true, member->value->span,
+                       arena_printf(b->arena, "'%s'", member->name.text));
     frame_pop(b);
-    return recipe_end(b, mark, datum.kind == DATUM_TENSOR ? datum.tensor : NULL, name, user_place(b, member->span));
+    return recipe_end(b, mark, datum.kind == DATUM_TENSOR ? datum.tensor : NULL, name,
+                      user_place(b, member->span));
 }
 
 Datum param_declare(Builder *b, Instance *instance, const Member *member) {
-    const char *name = instance->path[0] ? arena_printf(b->arena, "%s.%s", instance->path, member->name.text) : member->name.text;
+    const char *name = instance->path[0] ? arena_printf(b->arena, "%s.%s", instance->path, member->name.text)
+                                         : member->name.text;
     Frame frame = {.instance = instance};
     frame_push(b, &frame, instance->scope, member->span);
     Type type;
@@ -193,7 +203,8 @@ static const char *nearest_tensor(Builder *b, const MissingTensor *missing) {
     for (int pass = 0; pass < 3 && !near; pass++) {
         int count = 0;
         for (int i = 0; i < weights->file->count; i++)
-            if ((pass == 2 || !weights->used[i]) && (pass || has_extents(missing, &weights->file->tensors[i])))
+            if ((pass == 2 || !weights->used[i]) &&
+                (pass || has_extents(missing, &weights->file->tensors[i])))
                 names[count++] = weights->file->tensors[i].name;
         near = nearest_name(missing->name, names, count);
     }
@@ -207,8 +218,9 @@ void report_missing(Builder *b) {
     const char *where = first->weights ? arena_printf(b->arena, "in '%s'", first->weights->path)
                                        : "because the file names no weights: weights from \"...\";";
     Diagnostic *error =
-        count == 1 ? diagnose_error(b->diagnostics, E0219, first->span, "1 tensor is missing %s", where)
-                   : diagnose_error(b->diagnostics, E0219, first->span, "%d tensors are missing %s", count, where);
+        count == 1
+            ? diagnose_error(b->diagnostics, E0219, first->span, "1 tensor is missing %s", where)
+            : diagnose_error(b->diagnostics, E0219, first->span, "%d tensors are missing %s", count, where);
     for (int i = 0; i < count && i < LISTED_MAX; i++) {
         const MissingTensor *missing = &b->missing.items[i];
         const char *near = nearest_tensor(b, missing);
@@ -243,5 +255,6 @@ static void report_unused_of(Builder *b, const WeightsRecord *weights) {
 
 void report_unused(Builder *b) {
     for (int i = 0; i < b->units.count; i++)
-        for (int j = 0; j < b->units.items[i]->weights.count; j++) report_unused_of(b, b->units.items[i]->weights.items[j]);
+        for (int j = 0; j < b->units.items[i]->weights.count; j++)
+            report_unused_of(b, b->units.items[i]->weights.items[j]);
 }

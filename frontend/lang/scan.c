@@ -30,7 +30,8 @@ static bool scan_options(Scan *scan) {
         if (option->name.text && strcmp(option->name.text, "axis") == 0) {
             bool read = datum_to_integer(b, value, option->span, "axis", &axis);
             if (read && (axis < -RANK_MAX || axis >= RANK_MAX)) {
-                build_error(b, E0211, option->span, "axis %lld; a tensor has at most %d", (long long)axis, RANK_MAX);
+                build_error(b, E0211, option->span, "axis %lld; a tensor has at most %d", (long long)axis,
+                            RANK_MAX);
                 read = false;
             }
             if (read) scan->axis = (int)axis;
@@ -38,7 +39,8 @@ static bool scan_options(Scan *scan) {
         } else if (option->name.text && strcmp(option->name.text, "reverse") == 0) {
             good &= datum_to_bool(b, value, option->span, "reverse", &scan->reverse);
         } else {
-            Diagnostic *error = build_error(b, E0202, option->span, "a scan takes axis= and reverse=, not this");
+            Diagnostic *error =
+                build_error(b, E0202, option->span, "a scan takes axis= and reverse=, not this");
             if (option->name.text && strcmp(option->name.text, "dim") == 0)
                 diagnostic_fix(error, option->name.span, "axis");
             good = false;
@@ -53,7 +55,8 @@ static bool scan_add_sequence(Scan *scan, Value *value, int axis, Name name, Spa
     if (!scan->trip) scan->trip = extent;
     if (!infer_dims_equal(b->module, scan->trip, extent, user_place(b, span))) {
         build_error(b, E0217, span, "the sequences are not equally long: %s and %s",
-                    datum_text(b->arena, datum_extent(scan->trip)), datum_text(b->arena, datum_extent(extent)));
+                    datum_text(b->arena, datum_extent(scan->trip)),
+                    datum_text(b->arena, datum_extent(extent)));
         return false;
     }
     vector_push(b->arena, &scan->operands, value);
@@ -91,7 +94,8 @@ static bool scan_range(Scan *scan, const Iteration *iteration) {
     Datum positions = datum_tensor(emit_end(b, op));
     if (positions.kind == DATUM_TENSOR && !(low.kind == DATUM_INTEGER && low.integer == 0))
         positions = binary_op(b, OP_ADD, positions, low, span);
-    return positions.kind == DATUM_TENSOR && scan_add_sequence(scan, positions.tensor, 0, iteration->variable, span);
+    return positions.kind == DATUM_TENSOR &&
+           scan_add_sequence(scan, positions.tensor, 0, iteration->variable, span);
 }
 
 static bool scan_iteration(Scan *scan, const Iteration *iteration) {
@@ -101,8 +105,10 @@ static bool scan_iteration(Scan *scan, const Iteration *iteration) {
     Value *value = datum_to_tensor(b, evaluate(b, iteration->sequence), DTYPE_NONE, span, "a sequence");
     if (!value) return false;
     int axis = scan->axis < 0 ? scan->axis + value->type.rank : scan->axis;
-    if (axis >= 0 && axis < value->type.rank) return scan_add_sequence(scan, value, axis, iteration->variable, span);
-    build_error(b, E0211, span, "there is no axis %d to iterate over in %s", scan->axis, type_text(b->arena, &value->type));
+    if (axis >= 0 && axis < value->type.rank)
+        return scan_add_sequence(scan, value, axis, iteration->variable, span);
+    build_error(b, E0211, span, "there is no axis %d to iterate over in %s", scan->axis,
+                type_text(b->arena, &value->type));
     return false;
 }
 
@@ -123,7 +129,8 @@ static bool scan_head(Scan *scan) {
     bool good = true;
     for (const Iteration *iteration = scan->statement->iterations; iteration; iteration = iteration->next)
         good &= scan_iteration(scan, iteration);
-    for (const Argument *carry = scan->statement->carries; carry; carry = carry->next) good &= scan_carry(scan, carry);
+    for (const Argument *carry = scan->statement->carries; carry; carry = carry->next)
+        good &= scan_carry(scan, carry);
     return good && scan->trip && !scan->b->stopped;
 }
 
@@ -155,8 +162,8 @@ static bool scan_names(Scan *scan, Scope *scope) {
 
 static void complain_carry(Scan *scan, Name name, const Type *first, const Type *next) {
     Builder *b = scan->b;
-    Diagnostic *error = build_error(b, E0215, name.span, "'%s' starts as %s, but a step makes it %s", name.text,
-                                    type_text(b->arena, first), type_text(b->arena, next));
+    Diagnostic *error = build_error(b, E0215, name.span, "'%s' starts as %s, but a step makes it %s",
+                                    name.text, type_text(b->arena, first), type_text(b->arena, next));
     diagnostic_note(error, (Span){0}, "a carried value keeps its type from step to step");
 }
 
@@ -169,7 +176,8 @@ static bool scan_nexts(Scan *scan, Scope *scope) {
         const Type *type = &scan->operands.items[at]->type;
         Slot *slot = scope_find_here(scope, name.text);
         Datum datum = slot ? slot->datum : datum_tensor(scan->op->body->arguments[at]);
-        Value *next = datum_to_type(b, datum, type, true, name.span, arena_printf(b->arena, "carried '%s'", name.text));
+        Value *next =
+            datum_to_type(b, datum, type, true, name.span, arena_printf(b->arena, "carried '%s'", name.text));
         vector_push(b->arena, &scan->nexts, next);
         bool same = next && next->type.dtype == type->dtype && next->type.rank == type->rank;
         for (int j = 0; same && j < type->rank; j++)
@@ -185,14 +193,18 @@ static bool scan_until(Scan *scan) {
     const Expression *until = scan->statement->until;
     if (!until) return true;
     Datum datum = evaluate(b, until);
-    if (datum.kind == DATUM_BOOL) datum = datum_tensor(constant_scalar(b->module, DTYPE_BOOL, datum.truth, until->span));
-    if (datum.kind == DATUM_TENSOR && datum.tensor->type.dtype == DTYPE_BOOL && datum.tensor->type.rank == 0) {
+    if (datum.kind == DATUM_BOOL)
+        datum = datum_tensor(constant_scalar(b->module, DTYPE_BOOL, datum.truth, until->span));
+    if (datum.kind == DATUM_TENSOR && datum.tensor->type.dtype == DTYPE_BOOL &&
+        datum.tensor->type.rank == 0) {
         scan->until = datum.tensor;
         return true;
     }
     if (datum.kind == DATUM_POISON) return false;
-    Diagnostic *error = build_error(b, E0216, until->span, "until needs one bool, found %s", datum_type_text(b->arena, datum));
-    if (datum.kind == DATUM_TENSOR && datum.tensor->type.rank) diagnostic_note(error, (Span){0}, "take an element: tok[0] == EOS");
+    Diagnostic *error = build_error(b, E0216, until->span, "until needs one bool, found %s",
+                                    datum_type_text(b->arena, datum));
+    if (datum.kind == DATUM_TENSOR && datum.tensor->type.rank)
+        diagnostic_note(error, (Span){0}, "take an element: tok[0] == EOS");
     return false;
 }
 
@@ -267,7 +279,8 @@ static bool scan_finish(Scan *scan) {
     scan_states(scan);
     if (scan->operands.count > op_infos[OP_SCAN].operands_max ||
         scan->carry_count + scan->region.yields.count >= op_infos[OP_SCAN].results_max) {
-        build_error(b, E0212, scan->statement->span, "a scan of %d sequences, %d carried and %d yielded values is too wide",
+        build_error(b, E0212, scan->statement->span,
+                    "a scan of %d sequences, %d carried and %d yielded values is too wide",
                     scan->sequence_count, scan->carry_count, scan->region.yields.count);
         return false;
     }
@@ -276,7 +289,8 @@ static bool scan_finish(Scan *scan) {
     op->operand_count = scan->operands.count;
     VECTOR(Value *) yielded = {0};
     for (int i = 0; i < scan->nexts.count; i++) vector_push(b->arena, &yielded, scan->nexts.items[i]);
-    for (int i = 0; i < scan->region.yields.count; i++) vector_push(b->arena, &yielded, scan->region.yields.items[i]);
+    for (int i = 0; i < scan->region.yields.count; i++)
+        vector_push(b->arena, &yielded, scan->region.yields.items[i]);
     if (scan->until) vector_push(b->arena, &yielded, scan->until);
     op_create(b->module, op->body, OP_YIELD, yielded.items, yielded.count, op->span, op->path);
     scan_attributes(scan);
@@ -287,9 +301,10 @@ static bool check_result_count(Scan *scan) {
     int count = 0, yields = scan->region.yields.count;
     for (const Target *target = scan->statement->results; target; target = target->next) count++;
     if (!count || count == yields || count == yields + 1) return true;
-    build_error(scan->b, E0217, scan->statement->results->name.span,
-                "the scan yields %d value%s, so '->' takes %d name%s, or one more for the number of steps; found %d", yields,
-                yields == 1 ? "" : "s", yields, yields == 1 ? "" : "s", count);
+    build_error(
+        scan->b, E0217, scan->statement->results->name.span,
+        "the scan yields %d value%s, so '->' takes %d name%s, or one more for the number of steps; found %d",
+        yields, yields == 1 ? "" : "s", yields, yields == 1 ? "" : "s", count);
     return false;
 }
 
@@ -311,8 +326,10 @@ static void scan_results(Scan *scan) {
 
 static void scan_poison(Scan *scan) {
     Builder *b = scan->b;
-    for (const Argument *carry = scan->statement->carries; carry; carry = carry->next) assign_name(b, carry->name, POISON);
-    for (const Target *target = scan->statement->results; target; target = target->next) assign_name(b, target->name, POISON);
+    for (const Argument *carry = scan->statement->carries; carry; carry = carry->next)
+        assign_name(b, carry->name, POISON);
+    for (const Target *target = scan->statement->results; target; target = target->next)
+        assign_name(b, target->name, POISON);
 }
 
 void run_scan(Builder *b, const Statement *statement) {

@@ -48,7 +48,8 @@ void state_write(Builder *b, State *state, Datum value, Span span) {
 static bool state_type(Builder *b, const Member *member, Type *out) {
     if (!type_evaluate(b, member->type, out)) return false;
     if (type_is_static(out)) return true;
-    build_error(b, E0218, member->type->span, "the shape of a state must be constant, found %s", type_text(b->arena, out));
+    build_error(b, E0218, member->type->span, "the shape of a state must be constant, found %s",
+                type_text(b->arena, out));
     return false;
 }
 
@@ -57,15 +58,17 @@ static Value *state_initial(Builder *b, Instance *instance, const Member *member
     Datum datum = evaluate_in(b, instance->scope, member->value);
     Frame frame = {.instance = instance};
     frame_push(b, &frame, instance->scope, member->span);
-    datum = type_match(b, member->type, datum, true, member->value->span, arena_printf(b->arena, "state '%s'", member->name.text));
+    datum = type_match(b, member->type, datum, true, member->value->span,
+                       arena_printf(b->arena, "state '%s'", member->name.text));
     frame_pop(b);
-    return recipe_end(b, mark, datum.kind == DATUM_TENSOR ? datum.tensor : NULL, arena_printf(b->arena, "%s.initial", name),
-                      member->span);
+    return recipe_end(b, mark, datum.kind == DATUM_TENSOR ? datum.tensor : NULL,
+                      arena_printf(b->arena, "%s.initial", name), member->span);
 }
 
 void state_declare(Builder *b, Instance *instance, const Member *member) {
     Slot *slot = scope_add_datum(b->arena, instance->scope, member->name.text, member->name.span, POISON);
-    const char *name = instance->path[0] ? arena_printf(b->arena, "%s.%s", instance->path, member->name.text) : member->name.text;
+    const char *name = instance->path[0] ? arena_printf(b->arena, "%s.%s", instance->path, member->name.text)
+                                         : member->name.text;
     Frame frame = {.instance = instance};
     frame_push(b, &frame, instance->scope, member->span);
     Type type;

@@ -83,9 +83,11 @@ static void run_assign(Builder *b, const Statement *statement) {
 static void run_declare(Builder *b, const Statement *statement) {
     const Name name = statement->targets->name;
     Datum value = evaluate_values(b, statement->values);
-    Span span = statement->values && statement->values->value ? statement->values->value->span : statement->span;
+    Span span =
+        statement->values && statement->values->value ? statement->values->value->span : statement->span;
     type_bind_dims(b, statement->type, value);
-    assign_name(b, name, type_match(b, statement->type, value, true, span, arena_printf(b->arena, "'%s'", name.text)));
+    assign_name(b, name,
+                type_match(b, statement->type, value, true, span, arena_printf(b->arena, "'%s'", name.text)));
 }
 
 /* ---- Control ---- */
@@ -94,7 +96,8 @@ void poison_targets(Builder *b, const Statement *statements) {
     for (const Statement *statement = statements; statement; statement = statement->next) {
         poison_names(b, statement->targets);
         poison_names(b, statement->results);
-        for (const Argument *carry = statement->carries; carry; carry = carry->next) assign_name(b, carry->name, POISON);
+        for (const Argument *carry = statement->carries; carry; carry = carry->next)
+            assign_name(b, carry->name, POISON);
         if (statement->kind == STATEMENT_RETURN) {
             b->frame->returned = true;
             b->frame->result = POISON;
@@ -125,7 +128,8 @@ static void run_if(Builder *b, const Statement *statement) {
     poison_targets(b, statement->otherwise);
 }
 
-bool loop_bounds(Builder *b, const Expression *low, const Expression *high, int64_t *out_low, int64_t *out_high) {
+bool loop_bounds(Builder *b, const Expression *low, const Expression *high, int64_t *out_low,
+                 int64_t *out_high) {
     Datum from = evaluate(b, low), to = evaluate(b, high);
     if (from.kind == DATUM_POISON || to.kind == DATUM_POISON) return false;
     if (from.kind == DATUM_EXTENT || to.kind == DATUM_EXTENT) {
@@ -159,7 +163,8 @@ static void run_for(Builder *b, const Statement *statement) {
 
 static void run_return(Builder *b, const Statement *statement) {
     if (b->region != b->frame->region) {
-        build_error(b, E0214, statement->span, "a scan cannot be left by return; end it with until, and return after it");
+        build_error(b, E0214, statement->span,
+                    "a scan cannot be left by return; end it with until, and return after it");
         b->frame->returned = true;
         b->frame->result = POISON;
         return;
@@ -180,7 +185,8 @@ static void run_yield(Builder *b, const Statement *statement) {
     if (!b->region->yield_span.file) b->region->yield_span = statement->span;
     bool is_tuple = values.kind == DATUM_TUPLE;
     for (int i = 0; i < (is_tuple ? values.items->count : 1); i++) {
-        Value *value = datum_to_tensor(b, is_tuple ? values.items->items[i] : values, DTYPE_NONE, statement->span, "a yield");
+        Value *value = datum_to_tensor(b, is_tuple ? values.items->items[i] : values, DTYPE_NONE,
+                                       statement->span, "a yield");
         if (!value) b->region->yield_failed = true;
         vector_push(b->arena, &b->region->yields, value);
     }

@@ -1,4 +1,5 @@
-/* x[i], x[a:b:c], x[tensor]: one slice for all axes, then a reshape that drops the indexed ones, then a gather. */
+/* x[i], x[a:b:c], x[tensor]: one slice for all axes, then a reshape that drops the indexed ones, then a
+ * gather. */
 #include "frontend/lang/builder_internal.h"
 
 #include <string.h>
@@ -18,8 +19,8 @@ typedef struct Selection {
 
 /* ---- Compile-time lists ---- */
 
-static Datum index_items(Builder *b, const Expression *expression, const Datum *items, int64_t low, int64_t count,
-                         const char *what) {
+static Datum index_items(Builder *b, const Expression *expression, const Datum *items, int64_t low,
+                         int64_t count, const char *what) {
     const Argument *subscript = expression->arguments;
     if (!subscript || subscript->next || subscript->is_slice)
         return build_fail(b, E0203, expression->span, "%s takes one index", what);
@@ -28,26 +29,27 @@ static Datum index_items(Builder *b, const Expression *expression, const Datum *
     if (!datum_to_integer(b, datum, subscript->span, "the index", &index)) return POISON;
     int64_t at = index < 0 && low == 0 ? index + count : index - low;
     if (at >= 0 && at < count) return items[at];
-    return build_fail(b, E0211, subscript->span, "index %lld is outside %s, which has %lld..%lld", (long long)index, what,
-                      (long long)low, (long long)(low + count - 1));
+    return build_fail(b, E0211, subscript->span, "index %lld is outside %s, which has %lld..%lld",
+                      (long long)index, what, (long long)low, (long long)(low + count - 1));
 }
 
 /* ---- Tensors ---- */
 
 /* Counted from the end when negative. Poison or of unknown sign: NULL, reported. */
-static const Expr *from_start(Selection *s, const Expression *expression, const Expr *extent, const char *what) {
+static const Expr *from_start(Selection *s, const Expression *expression, const Expr *extent,
+                              const char *what) {
     Datum datum = evaluate(s->b, expression);
     if (datum.kind == DATUM_POISON) return NULL;
     if (!datum_is_size(datum)) {
-        build_error(s->b, E0203, expression->span, "%s must be an integer known at compile time, found %s", what,
-                    datum_type_text(s->b->arena, datum));
+        build_error(s->b, E0203, expression->span, "%s must be an integer known at compile time, found %s",
+                    what, datum_type_text(s->b->arena, datum));
         return NULL;
     }
     const Expr *position = datum_extent_of(s->b, datum);
     if (position->min >= 0) return position;
     if (position->max < 0) return expr_add(s->b->module->exprs, extent, position);
-    build_error(s->b, E0211, expression->span, "%s is %s, which may count from the start or from the end", what,
-                datum_text(s->b->arena, datum));
+    build_error(s->b, E0211, expression->span, "%s is %s, which may count from the start or from the end",
+                what, datum_text(s->b->arena, datum));
     return NULL;
 }
 
@@ -100,8 +102,8 @@ static bool select_index(Selection *s, const Argument *subscript, Datum datum) {
     ExprTable *table = s->b->module->exprs;
     const Expr *position = index->max < 0 ? expr_add(table, extent, index) : index;
     if (position->max < 0 || expr_sub(table, position, extent)->min >= 0) {
-        build_error(s->b, E0211, subscript->span, "index %s is outside axis %d of %s", datum_text(s->b->arena, datum),
-                    s->axis, type_text(s->b->arena, &s->value->type));
+        build_error(s->b, E0211, subscript->span, "index %s is outside axis %d of %s",
+                    datum_text(s->b->arena, datum), s->axis, type_text(s->b->arena, &s->value->type));
         return false;
     }
     keep_axis(s, position, expr_constant(table, 1), 1, false);
@@ -139,7 +141,8 @@ static bool select_subscript(Selection *s, const Argument *subscript) {
     if (subscript->is_slice) return select_slice(s, subscript);
     if (datum_is_size(datum)) return select_index(s, subscript, datum);
     if (datum.kind == DATUM_TENSOR || datum.kind == DATUM_LIST) return select_gather(s, subscript, datum);
-    build_error(s->b, E0203, subscript->span, "a subscript must be an integer, a slice or a tensor of integers, found %s",
+    build_error(s->b, E0203, subscript->span,
+                "a subscript must be an integer, a slice or a tensor of integers, found %s",
                 datum_type_text(s->b->arena, datum));
     return false;
 }
@@ -148,7 +151,8 @@ static Value *selection_emit(Selection *s, Span span) {
     Builder *b = s->b;
     Value *value = s->value;
     if (s->rank > RANK_MAX) {
-        build_error(b, E0211, span, "the result would have %d axes; a tensor has at most %d", s->rank, RANK_MAX);
+        build_error(b, E0211, span, "the result would have %d axes; a tensor has at most %d", s->rank,
+                    RANK_MAX);
         return NULL;
     }
     if (s->changes) {
@@ -183,10 +187,12 @@ Datum apply_subscripts(Builder *b, const Expression *expression, Datum left) {
     case DATUM_LIST:
     case DATUM_TUPLE: return index_items(b, expression, left.items->items, 0, left.items->count, "the list");
     case DATUM_LAYERS:
-        return index_items(b, expression, left.layers->items, left.layers->low, left.layers->count, "the layers");
+        return index_items(b, expression, left.layers->items, left.layers->low, left.layers->count,
+                           "the layers");
     case DATUM_LAYER:
         if (!left.layer->block)
-            return index_items(b, expression, left.layer->children, 0, left.layer->child_count, "the Sequential");
+            return index_items(b, expression, left.layer->children, 0, left.layer->child_count,
+                               "the Sequential");
         break;
     default: break;
     }

@@ -23,7 +23,9 @@ static bool dtype_find(Builder *b, const TypeSyntax *syntax, DType *out) {
     int count = 0;
     for (int i = 1; i < DTYPE_COUNT; i++) names[count++] = dtype_text((DType)i);
     const char *near = nearest_name(syntax->dtype, names, count);
-    diagnostic_note(error, (Span){0}, near ? "did you mean %s?" : "tensors are of f32, f64, f16, bf16, i8, i16, i32, i64, u8, bool%s",
+    diagnostic_note(error, (Span){0},
+                    near ? "did you mean %s?"
+                         : "tensors are of f32, f64, f16, bf16, i8, i16, i32, i64, u8, bool%s",
                     near ? near : "");
     return false;
 }
@@ -62,8 +64,9 @@ static bool append_extents(Builder *b, const Expression *expression, Type *type)
 bool type_evaluate(Builder *b, const TypeSyntax *syntax, Type *out) {
     DType dtype;
     if (!type_is_tensor(syntax) && scalar_kind(syntax) != SCALAR_BOOL) {
-        build_error(b, E0203, syntax->span, "%s is a compile-time type; a tensor is expected here, such as %s",
-                    syntax->dtype, scalar_kind(syntax) == SCALAR_INT ? "i32" : "f32");
+        build_error(b, E0203, syntax->span,
+                    "%s is a compile-time type; a tensor is expected here, such as %s", syntax->dtype,
+                    scalar_kind(syntax) == SCALAR_INT ? "i32" : "f32");
         return false;
     }
     if (!dtype_find(b, syntax, &dtype)) return false;
@@ -75,7 +78,8 @@ bool type_evaluate(Builder *b, const TypeSyntax *syntax, Type *out) {
     for (int i = 0; i < type.rank; i++)
         if (type.dims[i]->max > largest) largest = type.dims[i]->max;
     if (largest > INT32_MAX || type_count_max(&type) > elements_max) {
-        build_error(b, E0212, syntax->span, "%s is too large: at most 2^31 - 1 along an axis and 2^40 elements",
+        build_error(b, E0212, syntax->span,
+                    "%s is too large: at most 2^31 - 1 along an axis and 2^40 elements",
                     type_text(b->arena, &type));
         return false;
     }
@@ -120,7 +124,8 @@ static Datum match_scalar(Builder *b, const TypeSyntax *syntax, Datum datum, Spa
         break;
     case SCALAR_BOOL:
         if (datum.kind == DATUM_BOOL) return datum;
-        if (datum.kind == DATUM_TENSOR && datum.tensor->type.dtype == DTYPE_BOOL && !datum.tensor->type.rank) return datum;
+        if (datum.kind == DATUM_TENSOR && datum.tensor->type.dtype == DTYPE_BOOL && !datum.tensor->type.rank)
+            return datum;
         break;
     case SCALAR_STR:
         if (datum.kind == DATUM_STRING) return datum;
@@ -133,7 +138,8 @@ static Datum match_scalar(Builder *b, const TypeSyntax *syntax, Datum datum, Spa
 static bool shapes_match(Builder *b, const Type *declared, const Type *found, Span span) {
     if (declared->dtype != found->dtype || declared->rank != found->rank) return false;
     for (int i = 0; i < declared->rank; i++)
-        if (!infer_dims_equal(b->module, declared->dims[i], found->dims[i], user_place(b, span))) return false;
+        if (!infer_dims_equal(b->module, declared->dims[i], found->dims[i], user_place(b, span)))
+            return false;
     return true;
 }
 

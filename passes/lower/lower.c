@@ -251,6 +251,7 @@ LoopModule *lower_module(Module *module, const PassOptions *options) {
     int errors = diagnostics_error_count(module->diagnostics);
     place_states(&lowering);
     for (int i = 0; i < module->entries.count; i++) lower_entry(&lowering, module->entries.items[i]);
+    merge_functions(lowering.loops);
     plan_memory(lowering.loops);
     return diagnostics_error_count(module->diagnostics) == errors ? lowering.loops : NULL;
 }
