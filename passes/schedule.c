@@ -11,7 +11,7 @@
 enum { ITEMS_MAX = 8, VECTORS_MAX = 12, ITEM_FLOPS = 1000000 };
 
 typedef struct Shape {
-    int64_t rows, outputs, terms;
+    int64_t rows_min, rows, outputs, terms; /* rows: the most */
 } Shape;
 
 static int64_t clamp(int64_t value, int64_t low, int64_t high) { return value < low ? low : value > high ? high : value; }
@@ -42,7 +42,9 @@ static Schedule dense_schedule(const TargetInfo *target, const Shape *shape, DTy
         vectors = vectors <= VECTORS_MAX ? vectors : 8;
     } else {
         int64_t wide = (target->register_count - 1 - !target->has_fma) / (clamp(rows, 1, 16) + 1);
-        vectors = clamp(vectors, 1, clamp(wide, 2, 8));
+        /* A batch that may be 1 keeps enough sums going in one row to hide the latency of an addition. */
+        int64_t least = shape->rows_min > 1 ? 2 : target->register_count > 16 ? 4 : 3;
+        vectors = clamp(vectors, 1, clamp(wide, least, 8));
         rows = clamp(rows, 1, rows_that_fit(target, (int)vectors));
     }
     Schedule schedule = {.variant = "dense", .rows = (int)rows, .vectors = (int)vectors, .lanes = lanes};
@@ -56,13 +58,15 @@ static int64_t extent(const Type *type, int axis) { return type->dims[axis]->max
 
 static Schedule linear_schedule(const TargetInfo *target, const Op *op) {
     const Type *x = &op->operands[0]->type, *w = &op->operands[1]->type;
-    Shape shape = {x->rank > 1 ? extent(x, x->rank - 2) : 1, extent(w, 0), extent(w, 1)};
+    bool rows = x->rank > 1;
+    Shape shape = {rows ? x->dims[x->rank - 2]->min : 1, rows ? extent(x, x->rank - 2) : 1, extent(w, 0), extent(w, 1)};
     return dense_schedule(target, &shape, x->dtype);
 }
 
 static Schedule matmul_schedule(const TargetInfo *target, const Op *op) {
     const Type *a = &op->operands[0]->type, *b = &op->operands[1]->type;
-    Shape shape = {a->rank > 1 ? extent(a, a->rank - 2) : 1, b->rank > 1 ? extent(b, b->rank - 1) : 1, extent(a, a->rank - 1)};
+    bool rows = a->rank > 1;
+    Shape shape = {rows ? a->dims[a->rank - 2]->min : 1, rows ? extent(a, a->rank - 2) : 1, b->rank > 1 ? extent(b, b->rank - 1) : 1, extent(a, a->rank - 1)};
     Schedule schedule = dense_schedule(target, &shape, a->dtype);
     schedule.items = 0;
     schedule.block = 0;

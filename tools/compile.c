@@ -119,10 +119,6 @@ static bool write_weights(Pipeline *pipeline, const BackendOptions *backend, con
     return good;
 }
 
-static const char *temporary_object(Pipeline *pipeline, const Output *output) {
-    return arena_printf(pipeline->arena, "%s.o", output_temporary(output));
-}
-
 static bool write_archive(Pipeline *pipeline, const char *object, Output *output) {
     FILE *file = fopen(object, "rb");
     MappedBytes mapped;
@@ -138,9 +134,10 @@ static bool write_archive(Pipeline *pipeline, const char *object, Output *output
     return good;
 }
 
-static bool write_binary(Pipeline *pipeline, OutputKind kind, Output *output) {
+static bool write_binary(Pipeline *pipeline, OutputKind kind, Outputs *outputs, Output *output) {
     BackendOptions backend = backend_options(pipeline);
-    const char *object = kind == KIND_OBJECT ? output_temporary(output) : temporary_object(pipeline, output);
+    Output *scratch = kind == KIND_OBJECT ? output : outputs_add(outputs, arena_printf(pipeline->arena, "%s.o", output_path(output)), OUTPUT_SCRATCH);
+    const char *object = scratch ? output_temporary(scratch) : NULL;
     if (!object) return false;
     bool good = backend_emit(pipeline->loops, &backend, BACKEND_OBJECT, NULL, object, pipeline->diagnostics) &&
                 write_weights(pipeline, &backend, object, output);
@@ -151,7 +148,6 @@ static bool write_binary(Pipeline *pipeline, OutputKind kind, Output *output) {
                             .soname = basename(arena_strdup(pipeline->arena, output_path(output)))};
         good = link_shared(pipeline->arena, pipeline->diagnostics, &link);
     }
-    unlink(object);
     return good;
 }
 
@@ -249,7 +245,7 @@ static bool run_stages(Pipeline *pipeline, OutputKind kind) {
 bool compile_shared(Pipeline *pipeline, const char *path) {
     Outputs *outputs = outputs_create(pipeline->arena, pipeline->diagnostics);
     Output *output = outputs_add(outputs, path, OUTPUT_PRIMARY | OUTPUT_BINARY | OUTPUT_EXECUTABLE);
-    if (output && write_binary(pipeline, KIND_SHARED, output)) return outputs_commit(outputs);
+    if (output && write_binary(pipeline, KIND_SHARED, outputs, output)) return outputs_commit(outputs);
     outputs_abort(outputs);
     return false;
 }
@@ -277,7 +273,7 @@ int command_compile(Arena *arena, Diagnostics *diagnostics, const Options *optio
         good = write_text(&pipeline, kind, &text) && output_write(output, text.bytes, text.length);
         text_deinit(&text);
     } else if (good) {
-        good = write_binary(&pipeline, kind, output);
+        good = write_binary(&pipeline, kind, outputs, output);
     }
     good = good && add_side_outputs(&pipeline, outputs, path);
     if (!good) {

@@ -73,13 +73,17 @@ int command_fmt(Arena *arena, Diagnostics *diagnostics, const Options *options) 
 
 int command_new(Arena *arena, Diagnostics *diagnostics, const Options *options) {
     if (options->words.count != 1) return wrong_use("new takes one file of weights");
+    const char *weights = options->words.items[0], *path = options->values[OPTION_OUTPUT];
+    Outputs *outputs = outputs_create(arena, diagnostics);
+    Output *output = outputs_forbid(outputs, weights) ? outputs_add(outputs, path ? path : "-", OUTPUT_PRIMARY) : NULL;
     Text text;
     text_init(&text);
-    int status = starter_write(arena, diagnostics, options->words.items[0], &text);
-    const char *path = options->values[OPTION_OUTPUT];
-    if (status == 0) status = write_whole(arena, diagnostics, path ? path : "-", &text);
+    bool good = output && starter_write_to(arena, diagnostics, weights, path, &text) == 0 &&
+                output_write(output, text.bytes, text.length);
     text_deinit(&text);
-    return status;
+    if (good) return outputs_commit(outputs) ? 0 : 1;
+    outputs_abort(outputs);
+    return 1;
 }
 
 static void explain_passes(void) {

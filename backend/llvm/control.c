@@ -108,6 +108,11 @@ static void scatter_carried(Emitter *emitter, const LoopStatement *s, bool resul
 
 /* ---- Loops ---- */
 
+/* How far a loop goes: bounds that move together leave a constant. */
+static const Expr *range_span(Emitter *emitter, const Range *range) {
+    return expr_sub(emitter->loops->graph->exprs, range->high, range->low);
+}
+
 static bool has_exit(const LoopBody *body) {
     for (const LoopStatement *s = body->first; s; s = s->next)
         if (s->kind == LOOP_EXIT) return true;
@@ -119,7 +124,7 @@ static void emit_for(Emitter *emitter, const LoopStatement *s) {
     LLVMValueRef carried[CARRIED_MAX];
     int count = gather_carried(emitter, s, false, carried);
     LLVMValueRef low = emit_expr(emitter, s->range.low), high = emit_expr(emitter, s->range.high);
-    int64_t span_min = s->range.high->min - s->range.low->max, span_max = s->range.high->max - s->range.low->min;
+    int64_t span_min = range_span(emitter, &s->range)->min, span_max = range_span(emitter, &s->range)->max;
     int64_t trips_min = span_min > 0 ? (span_min + s->step - 1) / s->step : 0;
     bool exits = has_exit(&s->body);
     assert(!exits || !count);
@@ -164,7 +169,7 @@ static LLVMValueRef emit_rows_of(Emitter *emitter, const LoopStatement *s, int h
 static void emit_rows(Emitter *emitter, const LoopStatement *s) {
     int outer_rows = emitter->rows;
     LLVMValueRef at = emit_expr(emitter, s->range.low), high = emit_expr(emitter, s->range.high);
-    int64_t trip = s->range.high->max - s->range.low->min;
+    int64_t trip = range_span(emitter, &s->range)->max;
     for (int i = 0; i < s->plan_count; i++)
         at = emit_rows_of(emitter, s, s->plan[i].height, s->plan[i].count, trip / s->plan[i].height, at, high);
     emitter->rows = outer_rows;
@@ -206,8 +211,9 @@ static void emit_lanes(Emitter *emitter, const LoopStatement *s) {
     LLVMValueRef carried[CARRIED_MAX];
     int count = gather_carried(emitter, s, false, carried);
     LLVMValueRef low = emit_expr(emitter, s->range.low), high = emit_expr(emitter, s->range.high), at = low;
-    int64_t span_min = s->range.high->min - s->range.low->max, span_max = s->range.high->max - s->range.low->min;
-    bool fixed = span_min == span_max;
+    const Expr *span = range_span(emitter, &s->range), *step = expr_constant(emitter->loops->graph->exprs, s->step);
+    int64_t span_min = span->min, span_max = span->max;
+    bool fixed = span_min == span_max, whole = expr_equals(expr_mod(emitter->loops->graph->exprs, span, step), 0);
     if (span_max >= s->step) {
         LLVMValueRef stop = LLVMBuildNSWSub(emitter->builder, high, constant_i64(emitter, s->step - 1), "");
         LLVMValueRef all[CARRIED_MAX + 1];
@@ -226,7 +232,7 @@ static void emit_lanes(Emitter *emitter, const LoopStatement *s) {
         memcpy(carried, all, (size_t)count * sizeof *all);
         at = all[count];
     }
-    if (!fixed || span_max % s->step) emit_lanes_tail(emitter, s, at, high, fixed, carried, count);
+    if (!whole) emit_lanes_tail(emitter, s, at, high, fixed, carried, count);
     scatter_carried(emitter, s, true, carried);
 }
 

@@ -119,6 +119,7 @@ bool backend_emit(LoopModule *module, const BackendOptions *options, BackendOutp
     emitter.builder = LLVMCreateBuilderInContext(emitter.context);
     const char *triple;
     LLVMTargetMachineRef machine = create_machine(&options->target, &triple);
+    LLVMSetTargetMachineAsmVerbosity(machine, output == BACKEND_ASSEMBLY); /* spills are told in comments */
     LLVMTargetDataRef layout = LLVMCreateTargetDataLayout(machine);
     LLVMSetModuleDataLayout(emitter.module, layout);
     LLVMSetTarget(emitter.module, triple);

@@ -214,6 +214,19 @@ static LLVMValueRef load_strided(Emitter *emitter, const Access *access, const V
     return result;
 }
 
+/* Whether lanes beyond the tail still read within the buffer, as those of padded panels do: then no mask is needed, since
+ * what they compute is never stored. */
+static bool stays_inside(Emitter *emitter, const Access *access, int vector, int lanes) {
+    ExprTable *exprs = emitter->loops->graph->exprs;
+    const Symbol *lane = emitter->loops->lane;
+    for (int i = 0; i < access->buffer->rank; i++) {
+        if (!expr_uses(access->indices[i], lane)) continue;
+        const Expr *last = expr_substitute(exprs, access->indices[i], lane, expr_constant(exprs, (int64_t)(vector + 1) * lanes - 1));
+        if (last->max >= access->buffer->extents[i]->min) return false;
+    }
+    return true;
+}
+
 LLVMValueRef emit_load_vector(Emitter *emitter, const Access *access, int row, int vector, int lanes) {
     DType dtype = access->buffer->dtype;
     VectorPlace place = vector_place(emitter, access, row, vector, lanes);
@@ -222,6 +235,7 @@ LLVMValueRef emit_load_vector(Emitter *emitter, const Access *access, int row, i
         return splat(emitter, from_memory(emitter, dtype, scalar), lanes);
     }
     LLVMValueRef mask = lane_mask(emitter, vector, lanes), loaded;
+    if (mask && stays_inside(emitter, access, vector, lanes)) mask = NULL;
     int64_t stride = place.pattern == LANES_SCATTERED ? small_stride(emitter, &place) : 0;
     if (stride) {
         loaded = load_strided(emitter, access, &place, stride, vector, lanes);

@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-enum { CONTEXT_MAX = 4, PATH_MAX_SHOWN = 80, WORK_MAX = 1000000 };
+enum { CONTEXT_MAX = 4, PATH_MAX_SHOWN = 80, WORK_MAX = 1000000, NESTING_MAX = 2000 };
 
 bool is_library_place(Span span) { return span.file && strncmp(span.file->path, "<library>", 9) == 0; }
 
@@ -78,6 +78,15 @@ bool build_work(Builder *b, Span span) {
     if (!b->stopped && ++b->work_count > WORK_MAX)
         build_stop(b, E0212, span, "the program takes more than %d calls and loop trips to build", WORK_MAX);
     return !b->stopped;
+}
+
+bool nesting_enter(Builder *b, Span span) {
+    if (b->nesting >= NESTING_MAX) {
+        build_stop(b, E0213, span, "calls and expressions are nested more than %d deep", NESTING_MAX);
+        return false;
+    }
+    b->nesting++;
+    return true;
 }
 
 void note_nearest(Builder *b, Diagnostic *diagnostic, Span span, const char *wanted, const char *const *names,

@@ -159,6 +159,7 @@ struct Builder {
     Entry *entry;
     Instance *model;
     int import_depth, instance_count, work_count, op_count;
+    int nesting;     /* of evaluations and statements that are under way: bounds the stack */
     bool stopped;    /* a limit was hit: everything from here on is poison */
     bool incomplete; /* a file has syntax errors: what is missing from its tree would only give errors that
                         mislead */
@@ -183,6 +184,8 @@ Span user_place(const Builder *b, Span span);
 /* Counts one unit of compile-time work (a call, a trip of a loop); false: the limit is reached, b->stopped is
  * set. */
 bool build_work(Builder *b, Span span);
+/* One level deeper; false: too deep, b->stopped is set. Leave by b->nesting--. */
+bool nesting_enter(Builder *b, Span span);
 Datum build_stop(Builder *b, DiagnosticId id, Span span, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 void note_nearest(Builder *b, Diagnostic *diagnostic, Span span, const char *wanted, const char *const *names,
@@ -197,6 +200,8 @@ Value *emit_full(Builder *b, const Type *type, double value, Span span);
 Value *emit_cast(Builder *b, Value *value, DType dtype, Span span);
 Value *emit_reshape(Builder *b, Value *value, const Expr *const *dims, int rank, Span span);
 Value *emit_permute(Builder *b, Value *value, const int64_t *permutation, Span span);
+/* False, reported: the expression has grown beyond all sense. */
+bool extent_is_simple(Builder *b, const Expr *extent, Span span);
 /* A tensor of rank 0 that holds the extent. */
 Value *emit_extent(Builder *b, const Expr *extent, DType dtype, Span span);
 /* A recipe: ops between begin and end become the derivation of one constant. */
@@ -244,12 +249,14 @@ const char *type_syntax_text(Builder *b, const TypeSyntax *syntax);
 Datum evaluate(Builder *b, const Expression *expression);
 /* In the names of |scope|, apart from the running function. */
 Datum evaluate_in(Builder *b, Scope *scope, const Expression *expression);
+/* A list or tuple; poison: it is nested too deep. */
+Datum list_create(Builder *b, DatumKind kind, const Datum *items, int count, Span span);
 Datum slot_value(Builder *b, Slot *slot, Scope *scope, Span span);
 Slot *name_find(Builder *b, const char *name, Scope **out_scope);
-Datum apply_unary(Builder *b, Operator operator, Datum operand, Span span);
+Datum apply_unary(Builder *b, Operator sign, Datum operand, Span span);
 Datum apply_binary(Builder *b, const Expression *expression, Datum left, Datum right);
 Datum binary_op(Builder *b, OpKind kind, Datum left, Datum right, Span span);
-const char *operator_text(Operator operator);
+const char *operator_text(Operator sign);
 Datum apply_subscripts(Builder *b, const Expression *expression, Datum left);
 /* Equality of compile-time values; -1: not decided before run time or not comparable. */
 int datum_equal(Builder *b, Datum left, Datum right);

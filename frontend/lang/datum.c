@@ -21,6 +21,11 @@ Datum datum_list(Arena *arena, DatumKind kind, const Datum *items, int count) {
     sequence->count = count;
     sequence->items = NEW_ARRAY(arena, Datum, count + 1);
     if (count) memcpy(sequence->items, items, (size_t)count * sizeof *items);
+    sequence->depth = 1;
+    for (int i = 0; i < count; i++) {
+        bool is_list = items[i].kind == DATUM_LIST || items[i].kind == DATUM_TUPLE;
+        if (is_list && items[i].items->depth >= sequence->depth) sequence->depth = items[i].items->depth + 1;
+    }
     return (Datum){.kind = kind, .items = sequence};
 }
 

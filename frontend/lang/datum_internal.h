@@ -63,6 +63,7 @@ struct Datum {
 
 struct Sequence {
     int count;
+    int depth; /* of lists within: 1 when there are none */
     Datum *items;
 };
 

@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-enum { OPS_MAX = 1000000 };
+enum { OPS_MAX = 1000000, EXTENT_PARTS_MAX = 256 };
 
 Op *emit_begin(Builder *b, OpKind kind, Value *const *operands, int count, Span span) {
     if (b->stopped) return NULL;
@@ -19,11 +19,39 @@ Op *emit_begin(Builder *b, OpKind kind, Value *const *operands, int count, Span 
     return op_create(b->module, b->block, kind, operands, count, user_place(b, span), b->path);
 }
 
+/* Counts the parts of |expr| against a budget. */
+static bool expr_within(const Expr *expr, int *budget) {
+    if (--*budget < 0) return false;
+    if (expr->kind == EXPR_SYMBOL) return true;
+    if (expr->kind != EXPR_SUM) return expr_within(expr->left, budget) && expr_within(expr->right, budget);
+    for (int i = 0; i < expr->term_count; i++) {
+        if (--*budget < 0) return false;
+        for (int j = 0; j < expr->terms[i].atom_count; j++)
+            if (!expr_within(expr->terms[i].atoms[j], budget)) return false;
+    }
+    return true;
+}
+
+bool extent_is_simple(Builder *b, const Expr *extent, Span span) {
+    int budget = EXTENT_PARTS_MAX;
+    if (expr_within(extent, &budget)) return true;
+    build_stop(b, E0212, span, "an extent has more than %d parts; give it a name by a dim", EXTENT_PARTS_MAX);
+    return false;
+}
+
+static bool results_are_simple(Builder *b, const Op *op) {
+    for (int i = 0; i < op->result_count; i++)
+        for (int j = 0; j < op->results[i]->type.rank; j++)
+            if (!extent_is_simple(b, op->results[i]->type.dims[j], op->span)) return false;
+    return true;
+}
+
 bool emit_finish(Builder *b, Op *op) {
     if (!op) return false;
-    if (infer_op(b->module, op)) return true;
+    int errors = diagnostics_error_count(b->diagnostics);
+    if (infer_op(b->module, op) && results_are_simple(b, op)) return true;
     Diagnostic *error = diagnostics_last(b->diagnostics);
-    if (error) build_context(b, error);
+    if (error && !b->stopped && diagnostics_error_count(b->diagnostics) > errors) build_context(b, error);
     op_remove(op);
     return false;
 }

@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-enum { NAMES_MAX = 4096 };
+enum { NAMES_MAX = 4096, LIST_DEPTH_MAX = 64 };
 
 /* ---- Names ---- */
 
@@ -133,11 +133,17 @@ static Datum evaluate_member(Builder *b, const Expression *expression) {
 
 /* ---- Lists, calls ---- */
 
+Datum list_create(Builder *b, DatumKind kind, const Datum *items, int count, Span span) {
+    Datum list = datum_list(b->arena, kind, items, count);
+    if (list.items->depth <= LIST_DEPTH_MAX) return list;
+    return build_fail(b, E0212, span, "lists are nested more than %d deep", LIST_DEPTH_MAX);
+}
+
 static Datum evaluate_items(Builder *b, const Expression *expression, DatumKind kind) {
     VECTOR(Datum) items = {0};
     for (const Argument *item = expression->arguments; item; item = item->next)
         vector_push(b->arena, &items, evaluate(b, item->value));
-    return datum_list(b->arena, kind, items.items, items.count);
+    return list_create(b, kind, items.items, items.count, expression->span);
 }
 
 /* The arguments of |callee_call|, after |first| when a pipe gives one. */
@@ -212,8 +218,7 @@ static Datum evaluate_binary(Builder *b, const Expression *expression) {
     return apply_binary(b, expression, left, right);
 }
 
-Datum evaluate(Builder *b, const Expression *expression) {
-    if (b->stopped) return POISON;
+static Datum evaluate_kind(Builder *b, const Expression *expression) {
     switch (expression->kind) {
     case EXPRESSION_INTEGER: return datum_integer(expression->integer);
     case EXPRESSION_FLOAT: return datum_float(expression->real);
@@ -234,6 +239,13 @@ Datum evaluate(Builder *b, const Expression *expression) {
     }
     return build_fail(b, E0203, expression->span,
                       "a type cannot stand here; cast(x, f32) takes an element type");
+}
+
+Datum evaluate(Builder *b, const Expression *expression) {
+    if (b->stopped || !nesting_enter(b, expression->span)) return POISON;
+    Datum datum = evaluate_kind(b, expression);
+    b->nesting--;
+    return datum;
 }
 
 Datum evaluate_in(Builder *b, Scope *scope, const Expression *expression) {

@@ -53,7 +53,8 @@ static Datum extreme_of_two(BuiltinCall *call, bool is_max) {
     ExprTable *table = b->module->exprs;
     if (datum_is_size(left) && datum_is_size(right)) {
         const Expr *l = datum_extent_of(b, left), *r = datum_extent_of(b, right);
-        return datum_extent(is_max ? expr_max(table, l, r) : expr_min(table, l, r));
+        const Expr *extreme = is_max ? expr_max(table, l, r) : expr_min(table, l, r);
+        return extent_is_simple(b, extreme, call->span) ? datum_extent(extreme) : POISON;
     }
     double l, r;
     bool numbers = (left.kind == DATUM_FLOAT || left.kind == DATUM_INTEGER) &&

@@ -15,11 +15,10 @@ static const struct {
     [OPERATOR_NEG] = {"-", OP_NEG},    [OPERATOR_NOT] = {"!", OP_NOT},
 };
 
-const char *operator_text(Operator operator) { return operators[operator].text;
-}
+const char *operator_text(Operator sign) { return operators[sign].text; }
 
-static Datum complain_operands(Builder *b, Operator operator, Datum left, Datum right, Span span) {
-    return build_fail(b, E0203, span, "'%s' does not take %s and %s", operator_text(operator),
+static Datum complain_operands(Builder *b, Operator sign, Datum left, Datum right, Span span) {
+    return build_fail(b, E0203, span, "'%s' does not take %s and %s", operator_text(sign),
                       datum_type_text(b->arena, left), datum_type_text(b->arena, right));
 }
 
@@ -35,10 +34,10 @@ static bool integer_power(int64_t base, int64_t exponent, int64_t *out) {
     return true;
 }
 
-static Datum integer_arithmetic(Builder *b, Operator operator, int64_t left, int64_t right, Span span) {
+static Datum integer_arithmetic(Builder *b, Operator sign, int64_t left, int64_t right, Span span) {
     int64_t result = 0;
     bool overflow = false;
-    switch (operator) {
+    switch (sign) {
     case OPERATOR_ADD: overflow = __builtin_add_overflow(left, right, &result); break;
     case OPERATOR_SUB: overflow = __builtin_sub_overflow(left, right, &result); break;
     case OPERATOR_MUL: overflow = __builtin_mul_overflow(left, right, &result); break;
@@ -49,18 +48,18 @@ static Datum integer_arithmetic(Builder *b, Operator operator, int64_t left, int
     default:
         if (right == 0) return build_fail(b, E0208, span, "division of %lld by zero", (long long)left);
         overflow = left == INT64_MIN && right == -1;
-        if (!overflow) result = operator== OPERATOR_DIV ? left / right : left % right;
+        if (!overflow) result = sign == OPERATOR_DIV ? left / right : left % right;
     }
     if (overflow)
         return build_fail(b, E0208, span, "%lld %s %lld does not fit into 64 bits", (long long)left,
-                          operator_text(operator), (long long)right);
+                          operator_text(sign), (long long)right);
     return datum_integer(result);
 }
 
-static bool is_comparison(Operator operator) { return operator>= OPERATOR_EQ && operator<= OPERATOR_GE; }
+static bool is_comparison(Operator sign) { return sign >= OPERATOR_EQ && sign <= OPERATOR_GE; }
 
-static bool compare_order(Operator operator, int order) {
-    switch (operator) {
+static bool compare_order(Operator sign, int order) {
+    switch (sign) {
     case OPERATOR_EQ: return order == 0;
     case OPERATOR_NE: return order != 0;
     case OPERATOR_LT: return order < 0;
@@ -70,8 +69,8 @@ static bool compare_order(Operator operator, int order) {
     }
 }
 
-static Datum float_arithmetic(Builder *b, Operator operator, double left, double right, Span span) {
-    switch (operator) {
+static Datum float_arithmetic(Builder *b, Operator sign, double left, double right, Span span) {
+    switch (sign) {
     case OPERATOR_ADD: return datum_float(left + right);
     case OPERATOR_SUB: return datum_float(left - right);
     case OPERATOR_MUL: return datum_float(left * right);
@@ -84,39 +83,42 @@ static Datum float_arithmetic(Builder *b, Operator operator, double left, double
     case OPERATOR_LE: return datum_bool(left <= right);
     case OPERATOR_GT: return datum_bool(left > right);
     case OPERATOR_GE: return datum_bool(left >= right);
-    default: return complain_operands(b, operator, datum_float(left), datum_float(right), span);
+    default: return complain_operands(b, sign, datum_float(left), datum_float(right), span);
     }
 }
 
 /* ---- Extents ---- */
 
-static Datum compare_extents(Builder *b, Operator operator, const Expr * left, const Expr *right, Span span) {
+static Datum compare_extents(Builder *b, Operator sign, const Expr *left, const Expr *right, Span span) {
     const Expr *difference = expr_sub(b->module->exprs, left, right);
-    bool low = compare_order(operator, difference->min<0 ? -1 : difference->min> 0);
-    bool high = compare_order(operator, difference->max<0 ? -1 : difference->max> 0);
+    bool low = compare_order(sign, difference->min < 0 ? -1 : difference->min > 0);
+    bool high = compare_order(sign, difference->max < 0 ? -1 : difference->max > 0);
     bool crosses = difference->min < 0 && difference->max > 0;
-    bool decided = low == high && !(crosses && (operator== OPERATOR_EQ || operator== OPERATOR_NE));
+    bool decided = low == high && !(crosses && (sign == OPERATOR_EQ || sign == OPERATOR_NE));
     if (decided) return datum_bool(low);
     return build_fail(b, E0210, span, "%s %s %s is not known before run time",
-                      datum_text(b->arena, datum_extent(left)), operator_text(operator),
+                      datum_text(b->arena, datum_extent(left)), operator_text(sign),
                       datum_text(b->arena, datum_extent(right)));
 }
 
-static Datum extent_arithmetic(Builder *b, Operator operator, const Expr * left, const Expr *right,
-                               Span span) {
+static Datum simple_extent(Builder *b, const Expr *extent, Span span) {
+    return extent_is_simple(b, extent, span) ? datum_extent(extent) : POISON;
+}
+
+static Datum extent_arithmetic(Builder *b, Operator sign, const Expr *left, const Expr *right, Span span) {
     ExprTable *table = b->module->exprs;
-    switch (operator) {
-    case OPERATOR_ADD: return datum_extent(expr_add(table, left, right));
-    case OPERATOR_SUB: return datum_extent(expr_sub(table, left, right));
-    case OPERATOR_MUL: return datum_extent(expr_mul(table, left, right));
+    switch (sign) {
+    case OPERATOR_ADD: return simple_extent(b, expr_add(table, left, right), span);
+    case OPERATOR_SUB: return simple_extent(b, expr_sub(table, left, right), span);
+    case OPERATOR_MUL: return simple_extent(b, expr_mul(table, left, right), span);
     case OPERATOR_DIV:
     case OPERATOR_MOD:
         if (right->min < 1)
             return build_fail(b, E0208, span, "a divisor of dims must be at least 1; this one may be %lld",
                               (long long)right->min);
-        return datum_extent(operator== OPERATOR_DIV ? expr_floordiv(table, left, right)
-                                                    : expr_mod(table, left, right));
-    default: return compare_extents(b, operator, left, right, span);
+        return simple_extent(
+            b, sign == OPERATOR_DIV ? expr_floordiv(table, left, right) : expr_mod(table, left, right), span);
+    default: return compare_extents(b, sign, left, right, span);
     }
 }
 
@@ -201,29 +203,27 @@ int datum_equal(Builder *b, Datum left, Datum right) {
     }
 }
 
-static Datum compile_time_op(Builder *b, Operator operator, Datum left, Datum right, Span span) {
+static Datum compile_time_op(Builder *b, Operator sign, Datum left, Datum right, Span span) {
     if (left.kind == DATUM_INTEGER && right.kind == DATUM_INTEGER) {
-        if (is_comparison(operator))
+        if (is_comparison(sign))
             return datum_bool(
-                compare_order(operator, left.integer<right.integer ? -1 : left.integer> right.integer));
-        return operator<OPERATOR_MATMUL || operator== OPERATOR_POWER
-                   ? integer_arithmetic(b, operator, left.integer, right.integer, span)
-                   : complain_operands(b, operator, left, right, span);
+                compare_order(sign, left.integer < right.integer ? -1 : left.integer > right.integer));
+        return sign < OPERATOR_MATMUL || sign == OPERATOR_POWER
+                   ? integer_arithmetic(b, sign, left.integer, right.integer, span)
+                   : complain_operands(b, sign, left, right, span);
     }
-    if (datum_is_size(left) &&
-        datum_is_size(right) && operator!= OPERATOR_POWER && operator!= OPERATOR_MATMUL)
-        return extent_arithmetic(b, operator, datum_extent_of(b, left), datum_extent_of(b, right), span);
+    if (datum_is_size(left) && datum_is_size(right) && sign != OPERATOR_POWER && sign != OPERATOR_MATMUL)
+        return extent_arithmetic(b, sign, datum_extent_of(b, left), datum_extent_of(b, right), span);
     bool left_number = left.kind == DATUM_INTEGER || left.kind == DATUM_FLOAT;
     bool right_number = right.kind == DATUM_INTEGER || right.kind == DATUM_FLOAT;
     if (left_number && right_number)
-        return float_arithmetic(b, operator, left.kind == DATUM_FLOAT ? left.real : (double) left.integer,
+        return float_arithmetic(b, sign, left.kind == DATUM_FLOAT ? left.real : (double)left.integer,
                                 right.kind == DATUM_FLOAT ? right.real : (double)right.integer, span);
-    if (left.kind == DATUM_BOOL && right.kind == DATUM_BOOL &&
-        (operator== OPERATOR_AND || operator== OPERATOR_OR))
-        return datum_bool(operator== OPERATOR_AND ? left.truth && right.truth : left.truth || right.truth);
-    int equal = operator== OPERATOR_EQ || operator== OPERATOR_NE ? datum_equal(b, left, right) : - 1;
-    if (equal >= 0) return datum_bool(equal == (operator== OPERATOR_EQ));
-    return complain_operands(b, operator, left, right, span);
+    if (left.kind == DATUM_BOOL && right.kind == DATUM_BOOL && (sign == OPERATOR_AND || sign == OPERATOR_OR))
+        return datum_bool(sign == OPERATOR_AND ? left.truth && right.truth : left.truth || right.truth);
+    int equal = sign == OPERATOR_EQ || sign == OPERATOR_NE ? datum_equal(b, left, right) : -1;
+    if (equal >= 0) return datum_bool(equal == (sign == OPERATOR_EQ));
+    return complain_operands(b, sign, left, right, span);
 }
 
 static Datum join_lists(Builder *b, Datum left, Datum right, Span span) {
@@ -236,33 +236,33 @@ static Datum join_lists(Builder *b, Datum left, Datum right, Span span) {
 }
 
 Datum apply_binary(Builder *b, const Expression *expression, Datum left, Datum right) {
-    Operator operator= expression->operator;
+    Operator sign = expression->operator;
     if (left.kind == DATUM_POISON || right.kind == DATUM_POISON) return POISON;
     bool with_none = left.kind == DATUM_NONE || right.kind == DATUM_NONE;
-    if (with_none && (operator== OPERATOR_EQ || operator== OPERATOR_NE))
-        return datum_bool((left.kind == right.kind) == (operator== OPERATOR_EQ));
+    if (with_none && (sign == OPERATOR_EQ || sign == OPERATOR_NE))
+        return datum_bool((left.kind == right.kind) == (sign == OPERATOR_EQ));
     bool has_tensor = left.kind == DATUM_TENSOR || right.kind == DATUM_TENSOR;
     bool mixed = datum_is_scalar(left) && datum_is_scalar(right) &&
                  ((left.kind == DATUM_EXTENT && right.kind == DATUM_FLOAT) ||
                   (left.kind == DATUM_FLOAT && right.kind == DATUM_EXTENT));
     if ((has_tensor || mixed) && !with_none) return tensor_op(b, expression, left, right);
-    if (left.kind == DATUM_LIST && right.kind == DATUM_LIST && operator== OPERATOR_ADD)
+    if (left.kind == DATUM_LIST && right.kind == DATUM_LIST && sign == OPERATOR_ADD)
         return join_lists(b, left, right, expression->span);
-    return compile_time_op(b, operator, left, right, expression->span);
+    return compile_time_op(b, sign, left, right, expression->span);
 }
 
-Datum apply_unary(Builder *b, Operator operator, Datum operand, Span span) {
+Datum apply_unary(Builder *b, Operator sign, Datum operand, Span span) {
     if (operand.kind == DATUM_POISON) return POISON;
     if (operand.kind == DATUM_TENSOR)
-        return datum_tensor(emit(b, operators[operator].kind, &operand.tensor, 1, span));
-    if (operator== OPERATOR_NOT && operand.kind == DATUM_BOOL) return datum_bool(!operand.truth);
-    if (operator== OPERATOR_NEG) {
+        return datum_tensor(emit(b, operators[sign].kind, &operand.tensor, 1, span));
+    if (sign == OPERATOR_NOT && operand.kind == DATUM_BOOL) return datum_bool(!operand.truth);
+    if (sign == OPERATOR_NEG) {
         if (operand.kind == DATUM_FLOAT) return datum_float(-operand.real);
         if (operand.kind == DATUM_INTEGER)
             return integer_arithmetic(b, OPERATOR_SUB, 0, operand.integer, span);
         if (operand.kind == DATUM_EXTENT)
             return datum_extent(expr_scale(b->module->exprs, operand.extent, -1));
     }
-    return build_fail(b, E0203, span, "'%s' does not take %s", operator_text(operator),
+    return build_fail(b, E0203, span, "'%s' does not take %s", operator_text(sign),
                       datum_type_text(b->arena, operand));
 }

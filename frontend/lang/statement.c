@@ -47,7 +47,7 @@ Datum evaluate_values(Builder *b, const Argument *values) {
     VECTOR(Datum) items = {0};
     for (const Argument *value = values; value; value = value->next)
         vector_push(b->arena, &items, evaluate(b, value->value));
-    return datum_list(b->arena, DATUM_TUPLE, items.items, items.count);
+    return list_create(b, DATUM_TUPLE, items.items, items.count, values->span);
 }
 
 static int target_count(const Target *targets) {
@@ -193,6 +193,7 @@ static void run_yield(Builder *b, const Statement *statement) {
 }
 
 void run_statements(Builder *b, const Statement *statements) {
+    if (!statements || !nesting_enter(b, statements->span)) return;
     for (const Statement *statement = statements; statement && !b->frame->returned && !b->stopped;
          statement = statement->next) {
         switch (statement->kind) {
@@ -205,4 +206,5 @@ void run_statements(Builder *b, const Statement *statements) {
         case STATEMENT_SCAN: run_scan(b, statement); break;
         }
     }
+    b->nesting--;
 }

@@ -61,7 +61,7 @@ static void replace_variable(Witness *w, const ActiveSymbol *active, bool last) 
     const LoopStatement *loop = active->statement;
     const Expr *slope = expr_coefficient(exprs, w->index, range->symbol), *value = range->low;
     if (slope && slope->max <= 0) last = !last;
-    int64_t step = loop && (loop->kind == LOOP_FOR || loop->kind == LOOP_LANES) ? loop->step : 1;
+    int64_t step = loop && (loop->kind == LOOP_FOR || loop->kind == LOOP_LANES) && loop->step > 1 ? loop->step : 1;
     if (last && !(loop && loop->kind == LOOP_ROWS)) {
         const Expr *way = expr_add_constant(exprs, expr_sub(exprs, range->high, range->low), -1);
         const Expr *steps = expr_floordiv(exprs, way, constant(w, step));

@@ -19,7 +19,8 @@ static void panel_share(Kernel *kernel, const Expr *q, int items, const Expr *ex
     const Expr *count = number(kernel, items);
     *out_low = expr_scale(exprs, expr_floordiv(exprs, expr_mul(exprs, q, panels), count), width);
     const Expr *next = expr_mul(exprs, expr_add_constant(exprs, q, 1), panels);
-    *out_high = expr_min(exprs, extent, expr_scale(exprs, expr_floordiv(exprs, next, count), width));
+    *out_high = expr_scale(exprs, expr_floordiv(exprs, next, count), width);
+    if (!expr_equals(expr_mod(exprs, extent, number(kernel, width)), 0)) *out_high = expr_min(exprs, extent, *out_high);
 }
 
 /* Panels of the weights as packed [N/P, K, N%P]: panel of element |n|, k, l. */

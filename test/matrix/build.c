@@ -18,12 +18,24 @@ static Dim *add_dim(Matrix *m, const char *name, int64_t min, int64_t max) {
     return dim;
 }
 
-static void batch_begin(Matrix *m) {
+void batch_open(Matrix *m) {
     m->arena = arena_create();
     m->diagnostics = diagnostics_create();
     m->module = module_create(m->arena, m->diagnostics);
     add_dim(m, "N", 0, 67);
     add_dim(m, "M", 1, 9);
+}
+
+void batch_step(Matrix *m) {
+    if (m->module->entries.count < BATCH) return;
+    batch_close(m);
+    batch_open(m);
+}
+
+void batch_close(Matrix *m) {
+    if (m->module->entries.count) m->full(m);
+    diagnostics_destroy(m->diagnostics);
+    arena_destroy(m->arena);
 }
 
 const Expr *dim_n(Matrix *m) { return expr_symbol(m->module->exprs, m->module->dims.items[0]->symbol); }
@@ -49,7 +61,6 @@ Shape shape_with(Matrix *m, Shape shape, int axis, const Expr *dim) {
 /* ---- Cases ---- */
 
 void case_begin(Matrix *m, OpKind kind) {
-    if (!m->module) batch_begin(m);
     Entry *entry = NEW(m->arena, Entry);
     entry->model = arena_printf(m->arena, "Matrix%d", m->serial);
     entry->name = op_infos[kind].text;
@@ -83,7 +94,6 @@ void case_end(Matrix *m, Value *const *values, int count) {
         if (uses_dim(entry, m->module->dims.items[i]->symbol)) entry->dims[entry->dim_count++] = m->module->dims.items[i];
     vector_push(m->arena, &m->module->entries, entry);
     m->module->current_entry = NULL;
-    if (m->module->entries.count >= BATCH) m->full(m);
 }
 
 void case_end_one(Matrix *m, Value *value) { case_end(m, &value, 1); }

@@ -41,7 +41,6 @@ static void same_shape(const Family *f, Shape shape, ViewKind view) {
     one(f, shapes, views);
 }
 
-/* The module may change between cases: shapes are made anew for each. */
 static void broadcasts(const Family *f) {
     Matrix *m = f->matrix;
     for (int variant = 0; variant < 5; variant++) {
@@ -58,7 +57,7 @@ static void broadcasts(const Family *f) {
 
 static void cases(const Family *f) {
     Matrix *m = f->matrix;
-    if (!m->module) case_begin(m, f->kind); /* opens a batch; the entry is replaced below */
+    batch_step(m);
     same_shape(f, shape_of(m, 0), VIEW_NONE);
     for (int i = 0; i < 6; i++) same_shape(f, shape_of(m, 1, extents[(i * 3 + (int)f->kind + (int)f->dtype) % EXTENT_COUNT]), VIEW_NONE);
     same_shape(f, shape_with(m, shape_of(m, 1, 0), 0, dim_n(m)), VIEW_NONE);
@@ -122,7 +121,7 @@ void cases_CAST(Matrix *m, OpKind kind) {
     for (int from = 1; from < DTYPE_COUNT; from++)
         for (int to = 1; to < DTYPE_COUNT; to++) {
             Family f = {m, kind, 1, (DType)from, (DType)to, {'s', 0, 0}};
-            if (!m->module) case_begin(m, kind);
+            batch_step(m);
             same_shape(&f, shape_of(m, 1, 67), VIEW_NONE);
             same_shape(&f, shape_with(m, shape_of(m, 2, 0, 3), 0, dim_n(m)), VIEW_PERMUTED);
         }

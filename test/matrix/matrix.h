@@ -14,7 +14,7 @@ typedef struct Matrix {
     Random random;
     int serial;     /* of the case, from 0 over the whole run */
     int next_name;
-    void (*full)(struct Matrix *matrix); /* called when a batch is complete */
+    void (*full)(struct Matrix *matrix); /* takes a complete batch */
     void *context;
 } Matrix;
 
@@ -22,6 +22,12 @@ typedef struct Shape {
     int rank;
     const Expr *dims[RANK_MAX];
 } Shape;
+
+/* The module lives from batch_open to batch_close. Between cases that share no shape, batch_step begins a new one when
+ * the batch is large enough. */
+void batch_open(Matrix *matrix);
+void batch_step(Matrix *matrix);
+void batch_close(Matrix *matrix);
 
 /* Shapes of constants, and of the dims N = 0..67 and M = 1..9 of every batch. */
 Shape shape_of(Matrix *matrix, int rank, ...); /* int each */

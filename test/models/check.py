@@ -5,7 +5,7 @@
 
 SOURCE names a case of cases.py; WORK is a folder to write in; TENON the compiler. The recordings are in the folder that
 the environment variable TENON_DATA names; without it nothing is checked and the exit status is 77. The weights file is
-the one SOURCE names, looked for in that folder.
+the one SOURCE names, looked for in that folder. With flags only the compiled library is run: the interpreter has none.
 
 A batch must also give each row the very bits that a smaller batch gives it: sums have a fixed order.
 """
@@ -98,12 +98,14 @@ def check_batches(runner, case, library, got):
                 raise Failure(f"{name}: a batch of {count} gives other bits than a batch of {case.batch}")
 
 
+def check_interpreter(runner, case):
+    few = INTERPRETED_ROWS if case.rows else None
+    compare("interpreted", runner.run(runner.source, rows_of(case, 0, few)), case, few)
+
+
 def check(runner, case):
-    if case.rows:
-        few = rows_of(case, 0, INTERPRETED_ROWS)
-        compare("interpreted", runner.run(runner.source, few), case, INTERPRETED_ROWS)
-    else:
-        compare("interpreted", runner.run(runner.source, case.inputs), case)
+    if not runner.flags:
+        check_interpreter(runner, case)
     library = runner.compile()
     got = run_all(runner, case, library)
     compare("compiled", got, case)
