@@ -27,14 +27,18 @@ static bool has_variant(const Op *op, const char *variant) {
 /* The convolution that |op| computes, when its schedule asks for layouts; else NULL. */
 static const Op *scheduled_conv(const Op *op) {
     const Op *anchor = anchor_of(op);
+    if (anchor->kind == OP_WINOGRAD) return anchor;
     if (anchor->kind != OP_CONV) return NULL;
     return has_variant(op, "direct") || has_variant(op, "columns") ? anchor : NULL;
 }
+
+static bool is_winograd(const Op *op) { return anchor_of(op)->kind == OP_WINOGRAD; }
 
 static int channel_axis(const Op *conv) { return conv->operands[0]->type.rank - (conv->operands[1]->type.rank - 2) - 1; }
 
 static bool wants_blocks(const Op *op, const Op *conv) {
     int64_t channels;
+    if (conv->kind == OP_WINOGRAD) return true;
     return has_variant(op, "direct") && expr_is_constant(conv->operands[0]->type.dims[channel_axis(conv)], &channels) &&
            channels % CHANNEL_BLOCK == 0;
 }
@@ -57,22 +61,45 @@ static const Layout *map_layout(Module *module, int rank, int channel, bool bloc
     return layout_intern(module, &layout);
 }
 
+/* Elements by which the tiles of a Winograd convolution overhang its result along spatial axis |axis|. */
+static int64_t overhang(const Op *conv, int axis) {
+    int64_t m = op_int_at(conv, ATTR_TILE, axis, 1), extent = expr_value(conv->results[0]->type.dims[2 + axis]);
+    return (extent + m - 1) / m * m - extent;
+}
+
 /* Taps of the last output may not reach the declared end of the padding; all of it is kept all the same. */
 static void widen(Halo *halo, const Op *conv) {
     int spatial = conv->operands[1]->type.rank - 2, first = channel_axis(conv) + 1;
     for (int i = 0; i < spatial; i++) {
         int64_t before = op_int_at(conv, ATTR_PADDING, 2 * i, 0), after = op_int_at(conv, ATTR_PADDING, 2 * i + 1, 0);
+        if (conv->kind == OP_WINOGRAD) after += overhang(conv, i);
         if (before > halo->before[first + i]) halo->before[first + i] = before;
         if (after > halo->after[first + i]) halo->after[first + i] = after;
     }
 }
 
-/* The halo that the scheduled convolutions reading |value| in |block| want. */
+static bool in_epilogue(const Op *cluster, const Value *value) {
+    for (const Op *inner = cluster->kind == OP_CLUSTER ? cluster->body->first : NULL; inner; inner = inner->next)
+        for (int i = 0; i < inner->operand_count && inner != anchor_of(cluster); i++)
+            if (inner->operands[i] == value) return true;
+    return false;
+}
+
+/* Overhanging tiles write their results, and read the operands of their epilogue, beyond the map. */
+static void widen_by_overhang(Halo *halo, const Op *conv) {
+    for (int i = 0; i < 2; i++)
+        if (overhang(conv, i) > halo->after[2 + i]) halo->after[2 + i] = overhang(conv, i);
+}
+
+/* The halo that those who read or write |value| in |block| want. */
 static Halo halo_for(const Block *block, const Value *value) {
     Halo halo = {{0}, {0}};
     for (const Op *op = block->first; op; op = op->next) {
         const Op *conv = scheduled_conv(op);
-        if (conv && conv->operands[0] == value) widen(&halo, conv);
+        if (!conv) continue;
+        if (conv->operands[0] == value) widen(&halo, conv);
+        if (conv->kind == OP_WINOGRAD && (op->results[0] == value || (value->type.rank == 4 && in_epilogue(op, value))))
+            widen_by_overhang(&halo, conv);
     }
     return halo;
 }
@@ -82,7 +109,7 @@ static bool is_blocked(const Layout *layout) { return layout && layout->pieces[l
 /* Written by kernels that place elements by layout and fill halos. */
 static bool can_write_layout(const Op *op) {
     const Op *anchor = anchor_of(op);
-    if (anchor->kind == OP_CONV) return true;
+    if (anchor->kind == OP_CONV || anchor->kind == OP_WINOGRAD) return true;
     return op_infos[anchor->kind].traits & (OP_WINDOW | OP_POINTWISE);
 }
 
@@ -91,7 +118,7 @@ static bool yields_blocks(const Op *op, int *out_channel) {
     const Op *anchor = anchor_of(op), *conv = scheduled_conv(op);
     if (conv) {
         *out_channel = channel_axis(conv);
-        return has_variant(op, "direct");
+        return has_variant(op, "direct") || is_winograd(op);
     }
     if (!(op_infos[anchor->kind].traits & (OP_WINDOW | OP_POINTWISE))) return false;
     for (const Op *inner = op->kind == OP_CLUSTER ? op->body->first : op; inner; inner = inner->next) {
@@ -145,6 +172,19 @@ static const Layout *packed_weights(Module *module, const Op *op, const Op *conv
     return layout_intern(module, &layout);
 }
 
+static const Layout *packed_points(Module *module, const Schedule *schedule) {
+    int64_t width = (int64_t)schedule->vectors * schedule->lanes;
+    Layout layout;
+    memset(&layout, 0, sizeof layout);
+    layout.count = 5;
+    layout.pieces[0] = (Piece){PIECE_WHOLE, 2, 0, 0, 0};
+    layout.pieces[1] = (Piece){PIECE_WHOLE, 3, 0, 0, 0};
+    layout.pieces[2] = (Piece){PIECE_DIV, 0, width, 0, 0};
+    layout.pieces[3] = (Piece){PIECE_WHOLE, 1, 0, 0, 0};
+    layout.pieces[4] = (Piece){PIECE_MOD, 0, width, 0, 0};
+    return layout_intern(module, &layout);
+}
+
 static const Layout *packed_matrix(Module *module, const Schedule *schedule) {
     int64_t width = (int64_t)schedule->vectors * schedule->lanes;
     Layout layout;
@@ -154,6 +194,16 @@ static const Layout *packed_matrix(Module *module, const Schedule *schedule) {
     layout.pieces[1] = (Piece){PIECE_WHOLE, 1, 0, 0, 0};
     layout.pieces[2] = (Piece){PIECE_MOD, 0, width, 0, 0};
     return layout_intern(module, &layout);
+}
+
+/* Whether a blocked layout's halo is at least that of |wanted|. */
+static bool has_room(const Layout *has, const Layout *wanted) {
+    if (!is_blocked(has) || !is_blocked(wanted) || has->count != wanted->count) return !wanted;
+    for (int i = 0; i < has->count; i++) {
+        if (has->pieces[i].kind != wanted->pieces[i].kind || has->pieces[i].axis != wanted->pieces[i].axis) return false;
+        if (has->pieces[i].halo_before < wanted->pieces[i].halo_before || has->pieces[i].halo_after < wanted->pieces[i].halo_after) return false;
+    }
+    return true;
 }
 
 /* The map that a convolution reads: blocks if it wants them, with at least its own halo. */
@@ -211,11 +261,29 @@ static void want_rows(Module *module, Op *op, Op *reader) {
             reader->operands[i] = relaid(module, op, reader->operands[i], NULL);
 }
 
+/* Maps that the epilogue of overhanging tiles reads must have room for it. */
+static void epilogue_operands(Module *module, Op *op) {
+    if (op->kind != OP_CLUSTER) return;
+    const Op *anchor = anchor_of(op);
+    const Layout *wanted = map_layout(module, 4, 1, true, &(Halo){{0}, {0, 0, overhang(anchor, 0), overhang(anchor, 1)}});
+    for (Op *inner = op->body->first; inner; inner = inner->next)
+        for (int i = 0; i < inner->operand_count && inner != anchor; i++) {
+            Value *value = inner->operands[i];
+            bool outside = value->kind != VALUE_CONSTANT && (value->kind != VALUE_RESULT || value->op->parent != op->body);
+            if (!outside || value->type.rank != 4 || has_room(value->type.layout, wanted)) continue;
+            if (expr_equals(value->type.dims[2], 1) && expr_equals(value->type.dims[3], 1)) continue;
+            inner->operands[i] = relaid(module, op, value, wanted);
+        }
+}
+
 static void lay_out_op(Module *module, const PassOptions *options, Op *op) {
     const Op *anchor = anchor_of(op), *conv = scheduled_conv(op);
     if (conv) {
         replace_operand(op, conv, 0, conv_input(module, op, conv));
-        if (has_variant(op, "direct"))
+        if (is_winograd(op)) {
+            replace_operand(op, conv, 1, relaid(module, op, conv->operands[1], packed_points(module, op->schedule)));
+            epilogue_operands(module, op);
+        } else if (has_variant(op, "direct"))
             replace_operand(op, conv, 1, relaid(module, op, conv->operands[1], packed_weights(module, op, conv)));
     } else if (anchor->kind == OP_LINEAR && has_variant(op, "dense")) {
         want_rows(module, op, (Op *)anchor);

@@ -7,8 +7,13 @@
 #include "ir/loops/loops.h"
 #include "ir/target.h"
 
+/* How much precision convolutions may give up for speed: the error predicted for a layer, relative to its output. */
+typedef enum Numerics { NUMERICS_DEFAULT, NUMERICS_EXACT, NUMERICS_FAST } Numerics;
+
 typedef struct PassOptions {
     TargetInfo target;     /* what schedules are made for */
+    Numerics numerics;
+    bool exact_conv;   /* no Winograd */
     bool plain;        /* -O0: no clusters, no schedules, plain loops */
     bool explain;      /* rejected fusions tell why, on |explanations| */
     Text *explanations;

@@ -116,12 +116,31 @@ static bool conv_schedule(const TargetInfo *target, const Op *op, Schedule *out)
     return true;
 }
 
+/* Products of n x n points: tiles of the map are rows. V and M of a block of tiles stay in the cache. */
+static Schedule winograd_schedule(const TargetInfo *target, const Op *op) {
+    const Type *x = &op->operands[0]->type, *u = &op->operands[1]->type, *y = &op->results[0]->type;
+    int64_t m = op_int_at(op, ATTR_TILE, 0, 1), n = extent(u, 2), inputs = extent(x, 1), outputs = extent(u, 0);
+    int64_t tiles = ((extent(y, 2) + m - 1) / m) * ((extent(y, 3) + m - 1) / m);
+    Schedule schedule = direct_schedule(target, op);
+    schedule.variant = "winograd";
+    schedule.chunk = n >= 7 ? 64 : 128;
+    int64_t rows = rows_that_fit(target, schedule.vectors), budget = target->l2_bytes * 8 / 10;
+    int64_t fit = clamp(budget / (n * n * (inputs + outputs) * 4), 10, 28);
+    if (inputs >= 128) fit = clamp(fit, 2 * rows, 28);
+    int64_t blocks = (tiles + fit - 1) / fit;
+    schedule.block = (tiles + blocks - 1) / blocks;
+    schedule.rows = (int)clamp(schedule.block, 1, rows);
+    schedule.items = (int)items_for(2 * n * n * tiles * inputs * outputs, ITEMS_MAX);
+    return schedule;
+}
+
 static bool choose(const TargetInfo *target, const Op *op, Schedule *out) {
     if (!dtype_is_float(op->results[0]->type.dtype)) return false;
     switch (op->kind) {
     case OP_LINEAR: *out = linear_schedule(target, op); return true;
     case OP_MATMUL: *out = matmul_schedule(target, op); return true;
     case OP_CONV: return conv_schedule(target, op, out);
+    case OP_WINOGRAD: *out = winograd_schedule(target, op); return true;
     default: return false;
     }
 }

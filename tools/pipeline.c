@@ -25,6 +25,10 @@ bool pipeline_init(Pipeline *pipeline, Arena *arena, Diagnostics *diagnostics, c
     text_init(&pipeline->explanations);
     pipeline->passes.explain = options->values[OPTION_EXPLAIN] != NULL;
     pipeline->passes.explanations = &pipeline->explanations;
+    const char *numerics = options->values[OPTION_NUMERICS];
+    pipeline->passes.exact_conv = options->values[OPTION_EXACT_CONV] != NULL;
+    if (numerics && strcmp(numerics, "exact") == 0) pipeline->passes.numerics = NUMERICS_EXACT;
+    else if (numerics && strcmp(numerics, "fast") == 0) pipeline->passes.numerics = NUMERICS_FAST;
     pipeline->passes.plain = level && strcmp(level, "0") == 0;
     if (!choose_target(pipeline, march ? march : "x86-64-v2", &pipeline->target)) return false;
     pipeline->passes.target = pipeline->target;
@@ -109,7 +113,7 @@ static bool load_text(Pipeline *pipeline) {
 }
 
 bool pipeline_load(Pipeline *pipeline, bool placeholder_weights) {
-    if (ends_with(pipeline->input, ".tir")) {
+    if (pipeline->options->command == 'O' || ends_with(pipeline->input, ".tir")) {
         if (!load_text(pipeline)) return false;
         if (pipeline->options->command != 'O' && !resolve_weights(pipeline)) return false;
         return pipeline->loops || graph_verify(pipeline->graph, "parsing");

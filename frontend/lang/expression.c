@@ -212,7 +212,8 @@ static Datum evaluate_conditional(Builder *b, const Expression *expression) {
 /* && and || of compile-time values leave the right side alone when the left one decides. */
 static Datum evaluate_binary(Builder *b, const Expression *expression) {
     Datum left = evaluate(b, expression->left);
-    bool is_and = expression->operator== OPERATOR_AND, is_or = expression->operator== OPERATOR_OR;
+    const Operator sign = expression->operator;
+    bool is_and = sign == OPERATOR_AND, is_or = sign == OPERATOR_OR;
     if ((is_and || is_or) && left.kind == DATUM_BOOL && left.truth == is_or) return left;
     Datum right = evaluate(b, expression->right);
     return apply_binary(b, expression, left, right);

@@ -58,11 +58,21 @@ static Datum require(BuiltinCall *call) {
     return build_fail(call->b, E0227, call->span, "%s", message);
 }
 
+/* Sequential(a, [b, c]) has the members a, b and c. */
 static Datum sequential(BuiltinCall *call) {
-    CallArgument *arguments = NEW_ARRAY(call->b->arena, CallArgument, call->rest_count + 1);
+    int count = 0;
     for (int i = 0; i < call->rest_count; i++)
-        arguments[i] = (CallArgument){.value = call->rest[i], .span = call->rest_spans[i]};
-    Call given = {call->span, call->rest_count, arguments};
+        count += call->rest[i].kind == DATUM_LIST ? call->rest[i].items->count : 1;
+    CallArgument *arguments = NEW_ARRAY(call->b->arena, CallArgument, count + 1);
+    int filled = 0;
+    for (int i = 0; i < call->rest_count; i++) {
+        bool listed = call->rest[i].kind == DATUM_LIST;
+        const Datum *items = listed ? call->rest[i].items->items : &call->rest[i];
+        int end = filled + (listed ? call->rest[i].items->count : 1);
+        while (filled < end)
+            arguments[filled++] = (CallArgument){.value = *items++, .span = call->rest_spans[i]};
+    }
+    Call given = {call->span, count, arguments};
     return spec_create(call->b, NULL, &given);
 }
 

@@ -212,7 +212,8 @@ static Datum compile_time_op(Builder *b, Operator sign, Datum left, Datum right,
                    ? integer_arithmetic(b, sign, left.integer, right.integer, span)
                    : complain_operands(b, sign, left, right, span);
     }
-    if (datum_is_size(left) && datum_is_size(right) && sign != OPERATOR_POWER && sign != OPERATOR_MATMUL)
+    bool has_size_result = sign < OPERATOR_MATMUL || is_comparison(sign);
+    if (datum_is_size(left) && datum_is_size(right) && has_size_result)
         return extent_arithmetic(b, sign, datum_extent_of(b, left), datum_extent_of(b, right), span);
     bool left_number = left.kind == DATUM_INTEGER || left.kind == DATUM_FLOAT;
     bool right_number = right.kind == DATUM_INTEGER || right.kind == DATUM_FLOAT;

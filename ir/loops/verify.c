@@ -263,6 +263,8 @@ static void verify_exit(LoopVerifier *v, const LoopStatement *s) {
 static void verify_reach(LoopVerifier *v, const LoopStatement *call, int index) {
     ExprTable *exprs = v->module->graph->exprs;
     const CallArgument *argument = &call->arguments[index];
+    for (int i = 0; i < call->callee->parameters[index]->rank; i++)
+        if (expr_equals(call->callee->parameters[index]->extents[i], 0)) return;
     const Expr *end = expr_add(exprs, argument->offset, buffer_span(v, call->callee->parameters[index]));
     const Expr *last = expr_add_constant(exprs, end, -1), *whole = buffer_span(v, argument->buffer);
     if (index_outside(v, argument->offset, whole, NULL) || index_outside(v, last, whole, NULL))

@@ -17,7 +17,8 @@ import sys
 
 import numpy as np
 
-import cases
+sys.dont_write_bytecode = True
+import cases  # noqa: E402
 
 INTERPRETED_ROWS = 3
 
