@@ -43,6 +43,7 @@ typedef struct Options {
     Network network;
     int threads, width;
     double flops, seconds;
+    bool busy; /* the machine: count the thread's own time, not the wall's */
 } Options;
 
 /* Something that computes the outputs from the inputs, once per run(). */

@@ -37,7 +37,8 @@ Options options_parse(int argc, char **argv) {
         {"input", required_argument, NULL, 'i'},      {"output", required_argument, NULL, 'o'},
         {"dim", required_argument, NULL, 'd'},        {"threads", required_argument, NULL, 't'},
         {"peak-width", required_argument, NULL, 'w'}, {"flops", required_argument, NULL, 'f'},
-        {"seconds", required_argument, NULL, 's'},    {NULL, 0, NULL, 0},
+        {"seconds", required_argument, NULL, 's'},    {"busy", no_argument, NULL, 'b'},
+        {NULL, 0, NULL, 0},
     };
     Options options = {.threads = 1, .width = 512, .seconds = 1};
     Network *network = &options.network;
@@ -57,6 +58,7 @@ Options options_parse(int argc, char **argv) {
         case 'w': options.width = atoi(optarg); break;
         case 'f': options.flops = atof(optarg); break;
         case 's': options.seconds = atof(optarg); break;
+        case 'b': options.busy = true; break;
         default: fail("wrong usage");
         }
     }
@@ -64,5 +66,6 @@ Options options_parse(int argc, char **argv) {
     if ((network->onnx == NULL) != (network->onnxruntime == NULL))
         fail("--onnx and --onnxruntime go together");
     if (network->library == NULL && network->onnx == NULL) fail("nothing to measure");
+    if (options.busy && options.threads != 1) fail("--busy is for one thread");
     return options;
 }

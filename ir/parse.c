@@ -363,9 +363,12 @@ void graph_parse_dim(GraphParser *parser) {
     vector_push(parser->module->arena, &parser->module->dims, dim);
 }
 
-static State *find_state(GraphParser *parser, const char *name) {
-    for (int i = 0; i < parser->module->states.count; i++)
-        if (strcmp(parser->module->states.items[i]->name, name) == 0) return parser->module->states.items[i];
+/* Models may use one name for a state each. */
+static State *find_state(GraphParser *parser, const char *model, const char *name) {
+    for (int i = 0; i < parser->module->states.count; i++) {
+        State *state = parser->module->states.items[i];
+        if (strcmp(state->name, name) == 0 && strcmp(state->model, model) == 0) return state;
+    }
     return NULL;
 }
 
@@ -417,7 +420,7 @@ static void parse_entry_arguments(GraphParser *parser, Entry *entry) {
         Type type;
         if (reader_take_word(reader, "state")) {
             const char *state_name = reader_global(reader);
-            State *state = find_state(parser, state_name);
+            State *state = find_state(parser, entry->model, state_name);
             if (!state) {
                 reader_error(reader, span, "state @%s is not defined", state_name);
                 return;

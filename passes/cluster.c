@@ -43,10 +43,11 @@ static bool is_member(const Growth *growth, const Op *op) {
     return false;
 }
 
+/* The anchor's own operands do not count: they are computed before it, outside. */
 static int uses_by_members(const Growth *growth, const Value *value) {
     int uses = 0;
     for (int i = 0; i < growth->count; i++)
-        for (int j = 0; j < growth->members[i]->operand_count; j++) uses += growth->members[i]->operands[j] == value;
+        for (int j = 0; j < growth->members[i]->operand_count; j++) uses += growth->members[i] != growth->anchor && growth->members[i]->operands[j] == value;
     return uses;
 }
 

@@ -98,8 +98,17 @@ def passes_markdown():
         yield f"| `{name}` | {'runs' if when == 'ALWAYS' else ''} | {meaning} |"
 
 
+def diagnostics_markdown():
+    yield "| id | |"
+    yield "|---|---|"
+    rows = [row for path in sorted((ROOT / "support" / "diagnostics").glob("*.def")) for row in rows_of(path, "DIAGNOSTIC")]
+    for name, title, _ in sorted(rows):
+        yield f"| {name} | {title} |"
+
+
 WRITTEN = {"options": options_markdown, "options_man": options_man, "ops": ops_markdown, "attrs": attrs_markdown,
-           "passes": passes_markdown}
+           "passes": passes_markdown,
+           "diagnostics": diagnostics_markdown}
 
 
 # ---- Tables that are checked ----
@@ -130,10 +139,10 @@ def functions():
 
 def layers():
     yield "Sequential(layers...)"
-    yield from library_signatures("block", "frontend/library/layers.tn")
-    for signature in library_signatures("block", "frontend/library/rnn.tn"):
-        if "Direction" not in signature:
-            yield signature
+    for path in sorted((ROOT / "frontend" / "library").glob("*.tn")):
+        for signature in library_signatures("block", path):
+            if not re.match(r"\w+Direction\(", signature):
+                yield signature
 
 
 HELPERS = {"channelwise", "resize_matrix"}  # of the library's own use

@@ -20,8 +20,9 @@ typedef struct ArgumentWords {
     const char *const *inputs; /* NAME=@FILE.npy, NAME=@FILE.npz[:MEMBER], @FILE.npz, NAME=NUMBER,
                                   NAME=random:SEED[:LIMIT] */
     const char *const *dims;   /* NAME=NUMBER */
-    bool fill; /* inputs that are not named are random:1; dims that nothing tells are the smallest, but 1
-                  rather than 0 */
+    bool fill; /* inputs that are not named are random; dims that nothing tells are the smallest, but 1 rather
+                  than 0 */
+    uint64_t seed; /* of the first such input; each has its own */
 } ArgumentWords;
 
 typedef struct EntryArguments {

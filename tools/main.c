@@ -63,6 +63,8 @@ int main(int argc, char **argv) {
         if (options.values[OPTION_HELP]) {
             options_help(stdout, options.command);
             status = 0;
+        } else if (options.values[OPTION_VERSION]) {
+            status = print_version();
         } else {
             status = run_command(&options, arena);
         }

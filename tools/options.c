@@ -14,7 +14,7 @@ const CommandInfo command_infos[] = {
     {"opt", 'O', "opt --passes=NAMES FILE.tir", "run passes on IR text, verify and print it"},
     {"fmt", 'F', "fmt FILE.tn...", "format sources in place; -o - prints"},
     {"new", 'N', "new WEIGHTS.safetensors -o MODEL.tn", "write a starter from a checkpoint's names and shapes"},
-    {"explain", 'X', "explain E0207|LSTM|PASS", "show the page of a message, a library block or a pass"},
+    {"explain", 'X', "explain E0305|LSTM|PASS", "show the page of a message, a library block or a pass"},
     {NULL, 0, NULL, NULL},
 };
 
@@ -127,6 +127,11 @@ bool options_parse(Arena *arena, int argc, char **argv, Options *out) {
         }
         if (needs_equals(id, optarg)) {
             fprintf(stderr, "tenon: --%s needs NAME=VALUE, found '%s'\n", rows[id].name, optarg);
+            return false;
+        }
+        const char *expected = optarg ? option_value_expected(arena, id, optarg, out->command) : NULL;
+        if (expected) {
+            fprintf(stderr, "tenon: --%s=%s: expected %s\n", rows[id].name, optarg, expected);
             return false;
         }
         take(arena, out, id, optarg);

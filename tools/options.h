@@ -26,6 +26,8 @@ typedef struct Options {
 bool options_parse(Arena *arena, int argc, char **argv, Options *out);
 /* Help of one command, or of all ('A'). */
 void options_help(FILE *stream, char command);
+/* What |value| should have been, for a message; NULL: it is good. */
+const char *option_value_expected(Arena *arena, int id, const char *value, char command);
 /* A comma-separated list. */
 const char **options_list(Arena *arena, const char *text, int *out_count);
 

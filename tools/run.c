@@ -17,7 +17,7 @@ static ArgumentWords argument_words(Arena *arena, const Options *options, bool f
     for (int i = 0; i < options->dims.count; i++)
         dims[i] = arena_printf(arena, "%s=%s", options->dims.items[i].name, options->dims.items[i].value);
     return (ArgumentWords){.inputs = options->words.items + 1, .input_count = options->words.count - 1, .dims = dims,
-                           .dim_count = options->dims.count, .fill = fill};
+                           .dim_count = options->dims.count, .fill = fill, .seed = 1};
 }
 
 static int show_results(Arena *arena, Diagnostics *diagnostics, const Entry *entry, Tensor *const *results, const char *path) {

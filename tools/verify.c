@@ -77,11 +77,13 @@ static bool report(Arena *arena, const char *name, const Tensor *reference, cons
 }
 
 static ArgumentWords words_of(Arena *arena, const Options *options) {
+    const char *seed = options->values[OPTION_SEED];
     const char **dims = NEW_ARRAY(arena, const char *, options->dims.count + 1);
     for (int i = 0; i < options->dims.count; i++)
         dims[i] = arena_printf(arena, "%s=%s", options->dims.items[i].name, options->dims.items[i].value);
     return (ArgumentWords){.inputs = options->words.items + 1, .input_count = options->words.count - 1, .dims = dims,
-                           .dim_count = options->dims.count, .fill = true};
+                           .dim_count = options->dims.count, .fill = true,
+                           .seed = seed ? strtoull(seed, NULL, 10) : 1};
 }
 
 /* Words that hand a tensor on would need files; the call's own buffers are overwritten instead. */

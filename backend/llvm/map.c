@@ -3,6 +3,7 @@
 #include "backend/llvm/emitter.h"
 
 #include <assert.h>
+#include <math.h>
 
 static MathEmitter math_of(Emitter *emitter) {
     return (MathEmitter){.context = emitter->context, .module = emitter->module, .builder = emitter->builder,
@@ -105,6 +106,35 @@ static LLVMValueRef float_to(Emitter *emitter, LLVMValueRef value, DType from, D
     return math_to_integer(&math, value, (unsigned)dtype_bytes(to) * 8, to != DTYPE_U8);
 }
 
+static LLVMValueRef emit_constant(Emitter *emitter, const MapNode *node, int lanes) {
+    LLVMTypeRef element = element_type(emitter, node->dtype);
+    LLVMValueRef scalar;
+    if (node->dtype == DTYPE_F32 || node->dtype == DTYPE_F64) {
+        scalar = LLVMConstReal(element, node->real);
+    } else if (dtype_is_float(node->dtype)) {
+        uint16_t bits;
+        dtype_store_float(node->dtype, &bits, node->real);
+        scalar = LLVMConstInt(element, bits, false);
+    } else {
+        scalar = LLVMConstInt(element, (unsigned long long)node->integer, true);
+    }
+    LLVMValueRef copies[LANES_MAX];
+    for (int i = 0; i < lanes; i++) copies[i] = scalar;
+    return lanes == 1 ? scalar : LLVMConstVector(copies, (unsigned)lanes);
+}
+
+/* Integers clamped to what |to| holds, still as |from|. */
+static LLVMValueRef clamp_integer(Emitter *emitter, LLVMValueRef value, DType from, DType to) {
+    LLVMTypeRef type = LLVMTypeOf(value);
+    int lanes = LLVMGetTypeKind(type) == LLVMVectorTypeKind ? (int)LLVMGetVectorSize(type) : 1;
+    MapNode low = {.dtype = from, .integer = dtype_saturate(to, -INFINITY)}, high = {.dtype = from, .integer = dtype_saturate(to, INFINITY)};
+    if (low.integer > dtype_saturate(from, -INFINITY))
+        value = integer_extreme(emitter, OP_MAX, from, value, emit_constant(emitter, &low, lanes));
+    if (high.integer < dtype_saturate(from, INFINITY))
+        value = integer_extreme(emitter, OP_MIN, from, value, emit_constant(emitter, &high, lanes));
+    return value;
+}
+
 static LLVMValueRef integer_to(Emitter *emitter, LLVMValueRef value, DType from, DType to) {
     LLVMBuilderRef builder = emitter->builder;
     LLVMTypeRef type = shaped_like(emitter, to, value);
@@ -113,6 +143,7 @@ static LLVMValueRef integer_to(Emitter *emitter, LLVMValueRef value, DType from,
     if (to == DTYPE_F32 || to == DTYPE_F64)
         return is_unsigned ? LLVMBuildUIToFP(builder, value, type, "") : LLVMBuildSIToFP(builder, value, type, "");
     if (dtype_is_float(to)) return float_to(emitter, integer_to(emitter, value, from, DTYPE_F64), DTYPE_F64, to);
+    if (from != DTYPE_BOOL) value = clamp_integer(emitter, value, from, to);
     if (dtype_bytes(to) > dtype_bytes(from) || from == DTYPE_BOOL)
         return is_unsigned ? LLVMBuildZExt(builder, value, type, "") : LLVMBuildSExt(builder, value, type, "");
     return dtype_bytes(to) < dtype_bytes(from) ? LLVMBuildTrunc(builder, value, type, "") : value;
@@ -159,23 +190,6 @@ static LLVMValueRef float_unary(Emitter *emitter, OpKind op, LLVMValueRef a) {
     case OP_TANH: return math_tanh(&math, a);
     default: assert(!"not a pointwise op"); return a;
     }
-}
-
-static LLVMValueRef emit_constant(Emitter *emitter, const MapNode *node, int lanes) {
-    LLVMTypeRef element = element_type(emitter, node->dtype);
-    LLVMValueRef scalar;
-    if (node->dtype == DTYPE_F32 || node->dtype == DTYPE_F64) {
-        scalar = LLVMConstReal(element, node->real);
-    } else if (dtype_is_float(node->dtype)) {
-        uint16_t bits;
-        dtype_store_float(node->dtype, &bits, node->real);
-        scalar = LLVMConstInt(element, bits, false);
-    } else {
-        scalar = LLVMConstInt(element, (unsigned long long)node->integer, true);
-    }
-    LLVMValueRef copies[LANES_MAX];
-    for (int i = 0; i < lanes; i++) copies[i] = scalar;
-    return lanes == 1 ? scalar : LLVMConstVector(copies, (unsigned)lanes);
 }
 
 typedef struct MapFrame {

@@ -2,10 +2,13 @@
 #include "backend/llvm/emitter.h"
 
 #include <llvm-c/Analysis.h>
+#include <llvm-c/ErrorHandling.h>
 #include <llvm-c/Target.h>
 #include <llvm-c/TargetMachine.h>
 #include <llvm-c/Transforms/PassBuilder.h>
 
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 const char weights_section[] = ".rodata.tenon";
@@ -86,6 +89,13 @@ static LLVMTargetMachineRef create_machine(const TargetInfo *target, const char 
                                    LLVMRelocPIC, LLVMCodeModelDefault);
 }
 
+/* LLVM's own road for a full disk and for what it cannot do; it must not return. Leaving removes the temporaries. */
+static void leave(const char *reason) {
+    bool is_output = strstr(reason, "IO failure") != NULL;
+    fprintf(stderr, is_output ? "tenon: error: the object cannot be written: %s [E0601]\n" : "tenon: internal error: LLVM: %s\n", reason);
+    exit(is_output ? 1 : 70);
+}
+
 static bool write_module(Emitter *emitter, LLVMTargetMachineRef machine, BackendOutput output, Text *out_text,
                          const char *path, Diagnostics *diagnostics) {
     char *message = NULL;
@@ -114,6 +124,8 @@ bool backend_emit(LoopModule *module, const BackendOptions *options, BackendOutp
                   const char *path, Diagnostics *diagnostics) {
     Emitter emitter = {.arena = module->arena, .loops = module, .options = options, .target = &options->target,
                        .blob_plan = blob_plan(module)};
+    LLVMResetFatalErrorHandler();
+    LLVMInstallFatalErrorHandler(leave);
     emitter.context = LLVMContextCreate();
     emitter.module = LLVMModuleCreateWithNameInContext(options->source_name, emitter.context);
     emitter.builder = LLVMCreateBuilderInContext(emitter.context);

@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-enum { CONTEXT_MAX = 4, PATH_MAX_SHOWN = 80, WORK_MAX = 1000000, NESTING_MAX = 2000 };
+enum { CONTEXT_MAX = 4, PATH_MAX_SHOWN = 80, WORK_MAX = 1000000, NESTING_MAX = 2000, ERRORS_MAX = 500 };
 
 bool is_library_place(Span span) { return span.file && strncmp(span.file->path, "<library>", 9) == 0; }
 
@@ -53,6 +53,7 @@ Diagnostic *build_error(Builder *b, DiagnosticId id, Span span, const char *form
     va_end(arguments);
     Diagnostic *diagnostic = diagnose_error(b->diagnostics, id, user_place(b, span), "%s", message);
     build_context(b, diagnostic);
+    if (diagnostics_error_count(b->diagnostics) > ERRORS_MAX) b->stopped = true;
     return diagnostic;
 }
 

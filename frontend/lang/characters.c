@@ -82,30 +82,45 @@ static const struct {
     {0xff1d, "a full-width equals sign", "="},
 };
 
+/* The row of |code|, or -1. */
+static int lookalike_find(uint32_t code) {
+    for (size_t i = 0; i < sizeof lookalikes / sizeof *lookalikes; i++)
+        if (lookalikes[i].code == code) return (int)i;
+    return -1;
+}
+
+int lookalike_length(Span span) {
+    uint32_t code;
+    int count = utf8_decode(span.file->text + span.start, span.end - span.start, &code);
+    return count && lookalike_find(code) >= 0 ? count : 0;
+}
+
 bool character_report(Parser *parser, Span span) {
     const char *text = span.file->text + span.start;
-    uint32_t code = (unsigned char)*text;
+    uint32_t code = 0;
     int count = utf8_decode(text, span.end - span.start, &code);
     if (!count) {
         encoding_check(parser, span);
         return true;
     }
+    int row = lookalike_find(code);
+    if (row >= 0) {
+        Diagnostic *error = parser_error(parser, E0104, span, "unexpected character: %s (U+%04X)",
+                                         lookalikes[row].name, code);
+        if (error) diagnostic_fix(error, span, "%s", lookalikes[row].meant);
+        return *lookalikes[row].meant && *lookalikes[row].meant != ' ';
+    }
     Span place = {span.file, span.start, span.start + (uint32_t)count};
-    for (size_t i = 0; i < sizeof lookalikes / sizeof *lookalikes; i++) {
-        if (lookalikes[i].code != code) continue;
-        Diagnostic *error =
-            parser_error(parser, E0104, place, "unexpected character: %s (U+%04X)", lookalikes[i].name, code);
-        if (error) diagnostic_fix(error, place, "%s", lookalikes[i].meant);
-        return *lookalikes[i].meant && *lookalikes[i].meant != ' ';
+    if (code >= 0x20 && code < 0x7f) {
+        parser_error(parser, E0104, place, "unexpected character '%.*s'", count, text);
+        return true;
     }
     Diagnostic *error =
-        code < 0x20 || code >= 0x7f
-            ? parser_error(parser, E0104, place, "unexpected character '%.*s' (U+%04X)", count, text, code)
-            : parser_error(parser, E0104, place, "unexpected character '%.*s'", count, text);
+        parser_error(parser, E0104, place, "unexpected character '%.*s' (U+%04X)", count, text, code);
     if (error && code >= 0x80)
         diagnostic_note(error, (Span){0},
-                        "names are made of ASCII letters, digits and '_'; other letters may stand in "
-                        "strings and comments");
+                        "names are made of ASCII letters, digits and '_'; other letters may "
+                        "stand in strings and comments");
     return true;
 }
 

@@ -69,9 +69,9 @@ static bool is_hexadecimal(const char *text, size_t length) {
     return length > 1 && text[0] == '0' && (text[1] == 'x' || text[1] == 'X');
 }
 
-/* Digits without a leading zero: C would read octal. */
-static bool check_leading_zero(Parser *parser, Span span, const char *text, size_t length) {
-    if (length < 2 || text[0] != '0' || !(is_digit(text[1]) || text[1] == '_')) return true;
+/* The |whole| digits before a dot or exponent begin with no zero: C would read octal. */
+static bool check_leading_zero(Parser *parser, Span span, const char *text, size_t length, size_t whole) {
+    if (whole < 2 || text[0] != '0' || !(is_digit(text[1]) || text[1] == '_')) return true;
     Diagnostic *error = parser_error(parser, E0112, span, "'%.*s' begins with a zero", shown(length), text);
     if (error)
         diagnostic_note(error, (Span){0},
@@ -89,7 +89,7 @@ int64_t literal_integer(Parser *parser, Span span, const char *text, size_t leng
         report_suffix(parser, span, text, length, end);
     } else if (!count) {
         parser_error(parser, E0110, span, "'%.*s' has no hexadecimal digits after 0x", shown(length), text);
-    } else if (hex || check_leading_zero(parser, span, text, length)) {
+    } else if (hex || check_leading_zero(parser, span, text, length, length)) {
         errno = 0;
         long long value = strtoll(digits, NULL, hex ? 16 : 10);
         if (!errno) return value;
@@ -132,7 +132,7 @@ double literal_float(Parser *parser, Span span, const char *text, size_t length)
         report_suffix(parser, span, text, length, at);
         return 1;
     }
-    if (!check_leading_zero(parser, span, text, whole)) return 1;
+    if (!check_leading_zero(parser, span, text, length, whole)) return 1;
     double value = strtod(digits, NULL);
     bool vanishes = value == 0 && strcspn(digits, "123456789") < strcspn(digits, "e");
     if (isfinite(value) && !vanishes) return value;

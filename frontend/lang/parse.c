@@ -7,7 +7,7 @@
 static bool check_source(Parser *parser) {
     const SourceFile *source = parser->source;
     if (source->length > SOURCE_BYTES_MAX) {
-        parser_error(parser, E0117, ((Span){source, 0, 0}), "the file has %zu bytes, the limit is %d",
+        parser_error(parser, E0101, ((Span){source, 0, 0}), "the file has %zu bytes, the limit is %d",
                      source->length, SOURCE_BYTES_MAX);
         return false;
     }

@@ -158,6 +158,9 @@ const char *literal_single_quoted(Parser *parser, Span span, const char *text, s
 
 /* characters.c, likewise. */
 void comment_add(Parser *parser, Span span);
+/* Bytes of the character that |span| begins with if it looks like one of the language, such as a typographic
+ * minus; 0 otherwise. */
+int lookalike_length(Span span);
 /* True: something is missing in the place of the characters. False: they are like blanks. */
 bool character_report(Parser *parser, Span span);
 void foreign_operator_report(Parser *parser, Span span, const char *text);

@@ -155,9 +155,14 @@ static void run_for(Builder *b, const Statement *statement) {
         poison_targets(b, statement->body);
         return;
     }
+    int errors = diagnostics_error_count(b->diagnostics);
     for (int64_t i = low; i < high && !b->frame->returned && build_work(b, statement->span); i++) {
         assign_name(b, statement->variable, datum_integer(i));
         run_statements(b, statement->body);
+        /* Further trips would repeat the error. */
+        if (diagnostics_error_count(b->diagnostics) == errors) continue;
+        poison_targets(b, statement->body);
+        return;
     }
 }
 

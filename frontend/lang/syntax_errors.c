@@ -120,7 +120,8 @@ static bool at_bracket(const Mistake *mistake) {
 }
 
 static bool at_reserved_word(const Mistake *mistake) {
-    if (!is_reserved(&mistake->token) || !expects(mistake, EXPECTS_NAME) ||
+    bool is_stray_else = mistake->token.kind == TOKEN_ELSE && expects(mistake, EXPECTS_STATEMENT);
+    if (!is_reserved(&mistake->token) || is_stray_else || !expects(mistake, EXPECTS_NAME) ||
         expects(mistake, EXPECTS_EXPRESSION))
         return false;
     Diagnostic *error = report(mistake, E0139, "%s is a reserved word, it cannot be a name", mistake->shown);

@@ -8,36 +8,6 @@ enum { STATUS_NULL = 3, STATUS_ALIGN = 4, STATE_ALIGN = 64, POISON = 0xff };
 
 typedef enum Flow { FLOW_ON, FLOW_EXIT, FLOW_STOP } Flow;
 
-/* ---- Symbols ---- */
-
-int64_t *eval_symbol(LoopEval *e, const Symbol *symbol) {
-    size_t at = ((uintptr_t)symbol >> 4) * 0x9e3779b9u & e->slot_mask;
-    while (e->slots[at].symbol && e->slots[at].symbol != symbol) at = (at + 1) & e->slot_mask;
-    e->slots[at].symbol = symbol;
-    return &e->slots[at].value;
-}
-
-static int64_t lookup(const Symbol *symbol, void *context) { return *eval_symbol(context, symbol); }
-
-int64_t eval_index(LoopEval *e, const Expr *expr) { return expr_evaluate(expr, lookup, e); }
-
-static int count_symbols(const LoopBody *body) {
-    int count = 0;
-    for (const LoopStatement *s = body->first; s; s = s->next) count += 1 + s->depth + count_symbols(&s->body);
-    return count;
-}
-
-static void create_slots(LoopEval *e) {
-    size_t count = 16 + (size_t)e->module->graph->dims.count, size = 64;
-    for (int i = 0; i < e->module->functions.count; i++)
-        count += (size_t)count_symbols(&e->module->functions.items[i]->body);
-    while (size < 2 * count) size *= 2;
-    e->slots = NEW_ARRAY(e->arena, SymbolSlot, size);
-    e->slot_mask = size - 1;
-    e->row = eval_symbol(e, e->module->row);
-    e->lane = eval_symbol(e, e->module->lane);
-}
-
 /* ---- Loops ---- */
 
 static Flow run_body(LoopEval *e, const LoopBody *body);
@@ -257,7 +227,7 @@ int loops_eval(Arena *arena, LoopModule *module, const LoopFunction *entry, cons
                void *const *outputs, void *state, LoopEvalOptions options) {
     assert(entry->is_entry);
     LoopEval e = {.arena = arena, .module = module, .options = options, .rows = 1, .function = entry};
-    create_slots(&e);
+    eval_create_symbols(&e);
     e.places = NEW_ARRAY(arena, Place, module->next_buffer_id + 1);
     e.tiles = NEW_ARRAY(arena, TileValue, module->next_tile_id + 1);
     return run_entry(&e, entry, dims, inputs, outputs, state);

@@ -23,6 +23,8 @@ typedef struct TileValue {
     int capacity;
 } TileValue;
 
+typedef struct IndexForm IndexForm;
+
 typedef struct LoopEval {
     Arena *arena;
     LoopModule *module;
@@ -30,6 +32,8 @@ typedef struct LoopEval {
     SymbolSlot *slots; /* a hash table; its size is |slot_mask| + 1 */
     size_t slot_mask;
     int64_t *row, *lane; /* the values of r and l */
+    IndexForm **forms;   /* by expression id */
+    uint32_t form_count;
     Place *places;       /* by buffer id */
     TileValue *tiles;    /* by tile id */
     int rows;            /* what R stands for */
@@ -41,7 +45,8 @@ typedef struct LoopEval {
     int status;
 } LoopEval;
 
-/* eval.c */
+/* eval_index.c */
+void eval_create_symbols(LoopEval *e);
 int64_t *eval_symbol(LoopEval *e, const Symbol *symbol);
 int64_t eval_index(LoopEval *e, const Expr *expr);
 

@@ -53,6 +53,14 @@ View lower_allocate(Lowering *lowering, const Value *value) {
     return view;
 }
 
+bool view_equal(const Type *type, const View *a, const View *b) {
+    int rank = type->layout ? type->layout->count : type->rank;
+    bool equal = a->buffer == b->buffer && a->offset == b->offset;
+    for (int i = 0; i < rank && equal; i++)
+        equal = a->strides[i] == b->strides[i] || (!type->layout && expr_equals(type->dims[i], 1));
+    return equal;
+}
+
 bool view_is_contiguous(Lowering *lowering, const Type *type, const View *view) {
     const Expr *extents[BUFFER_RANK_MAX], *strides[BUFFER_RANK_MAX];
     int rank = layout_physical(lowering->graph, type, extents, strides);
@@ -187,8 +195,6 @@ static void declare_states(Lowering *lowering, const Entry *entry) {
     }
 }
 
-static bool same_place(const View *a, const View *b) { return a->buffer == b->buffer && a->offset == b->offset; }
-
 /* Outputs that live elsewhere are copied; then the new states, through copies of their own where one state's new value
  * is another's old one. */
 static void finish_outputs(Lowering *lowering, const Entry *entry) {
@@ -196,7 +202,7 @@ static void finish_outputs(Lowering *lowering, const Entry *entry) {
     for (int i = 0; i < entry->output_count; i++) {
         View from = lower_view(lowering, yield->operands[i]);
         View to = whole_view(lowering, lowering->entry->parameters[entry->input_count + i]);
-        if (!same_place(&from, &to) || !view_is_contiguous(lowering, &yield->operands[i]->type, &from))
+        if (!view_equal(&yield->operands[i]->type, &from, &to))
             lower_copy(lowering, &yield->operands[i]->type, &from, &to, entry->span, "");
     }
     View *next = NEW_ARRAY(lowering->arena, View, entry->state_count + 1);
@@ -205,14 +211,14 @@ static void finish_outputs(Lowering *lowering, const Entry *entry) {
         next[i] = lower_view(lowering, value);
         if (next[i].buffer->kind != BUFFER_STATE) continue;
         View own = lower_view(lowering, entry->block->arguments[entry->input_count + i]);
-        if (same_place(&next[i], &own)) continue;
+        if (view_equal(&value->type, &next[i], &own)) continue;
         View copy = workspace_view(lowering, &value->type);
         lower_copy(lowering, &value->type, &next[i], &copy, entry->span, "");
         next[i] = copy;
     }
     for (int i = 0; i < entry->state_count; i++) {
         View own = lower_view(lowering, entry->block->arguments[entry->input_count + i]);
-        if (!same_place(&next[i], &own))
+        if (!view_equal(&entry->states[i]->type, &next[i], &own))
             lower_copy(lowering, &entry->states[i]->type, &next[i], &own, entry->span, "");
     }
 }

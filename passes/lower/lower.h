@@ -43,6 +43,8 @@ View lower_view(Lowering *lowering, const Value *value);
 void lower_set_view(Lowering *lowering, const Value *value, View view);
 /* Memory for a value: what was reserved for it (an entry's output), else fresh workspace. */
 View lower_allocate(Lowering *lowering, const Value *value);
+/* The same elements in the same order. */
+bool view_equal(const Type *type, const View *a, const View *b);
 bool view_is_contiguous(Lowering *lowering, const Type *type, const View *view);
 void lower_block(Lowering *lowering, const Block *block);
 void lower_op(Lowering *lowering, const Op *op);

@@ -96,8 +96,6 @@ static void reserve_yield(Scan *scan, int index, const View *slice) {
     if (!view && !value->type.layout) lower_set_view(scan->lowering, value, *slice);
 }
 
-static bool same_view(const View *a, const View *b) { return a->buffer == b->buffer && a->offset == b->offset; }
-
 static bool is_carried(const Scan *scan, const View *view) {
     for (int i = 0; i < scan->carries; i++)
         if (scan->carried[i].buffer == view->buffer) return true;
@@ -111,7 +109,7 @@ static void copy_carries(Scan *scan) {
     for (int i = 0; i < scan->carries; i++) {
         const Value *value = scan->yield->operands[i];
         next[i] = lower_view(lowering, value);
-        if (!is_carried(scan, &next[i]) || same_view(&next[i], &scan->carried[i])) continue;
+        if (!is_carried(scan, &next[i]) || view_equal(&value->type, &next[i], &scan->carried[i])) continue;
         Value *saved = NEW(lowering->arena, Value);
         *saved = *value;
         View copy = lower_allocate(lowering, saved);
@@ -119,7 +117,7 @@ static void copy_carries(Scan *scan) {
         next[i] = copy;
     }
     for (int i = 0; i < scan->carries; i++)
-        if (!same_view(&next[i], &scan->carried[i]))
+        if (!view_equal(&scan->yield->operands[i]->type, &next[i], &scan->carried[i]))
             lower_copy(lowering, &scan->yield->operands[i]->type, &next[i], &scan->carried[i], scan->op->span,
                        scan->op->path);
 }
@@ -143,7 +141,7 @@ static void lower_step(Scan *scan) {
     for (int i = 0; i < scan->yields; i++) {
         const Value *value = scan->yield->operands[scan->carries + i];
         View from = lower_view(lowering, value);
-        if (!same_view(&from, &slices[i]))
+        if (!view_equal(&value->type, &from, &slices[i]))
             lower_copy(lowering, &value->type, &from, &slices[i], op->span, op->path);
     }
     copy_carries(scan);

@@ -5,7 +5,7 @@ In FOLDER, emptied first, where the folders of the repository are seen under the
   ```LANGUAGE NAME   is written to the file NAME
   ```tn              must pass `tenon inspect`, unless `error` stands behind the name
   ```sh run          holds commands behind `$ ` and below each what it prints; a line `...` stands for any lines,
-                     `...` within a line for any text, and a command goes on after a line that ends in a backslash
+                     `...` within a line for any text, and a command goes on in lines with `> `
 Other blocks are only read. `tenon` and `cc` are found on PATH; `python3` is the interpreter that runs this.
 --update writes the output found into PAGE, but for blocks with `...`.
 """
@@ -33,6 +33,11 @@ def folder_prepare(folder):
     python = programs / "python3"  # no link: a virtual environment is known by its path
     python.write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
     python.chmod(0o755)
+    include = folder / ".include"  # as installed: <tenon/pool.h> and -ltenon_rt
+    include.mkdir()
+    (include / "tenon").symlink_to(ROOT / "runtime")
+    os.environ["C_INCLUDE_PATH"] = str(include)
+    os.environ["LIBRARY_PATH"] = str(pathlib.Path(shutil.which("tenon") or "tenon").resolve().parent)
     os.environ["PATH"] = f"{programs}:{os.environ['PATH']}"
     os.environ["NO_COLOR"] = "1"
 
@@ -58,7 +63,7 @@ def steps_of(body):
     for line in body:
         if line.startswith("$ "):
             steps.append(([line], []))
-        elif steps and steps[-1][0][-1].endswith("\\") and not steps[-1][1]:
+        elif steps and line.startswith("> ") and not steps[-1][1]:
             steps[-1][0].append(line)
         elif steps:
             steps[-1][1].append(line)
@@ -68,7 +73,7 @@ def steps_of(body):
 
 
 def command_run(command, folder, status):
-    text = "\n".join(command)[2:]
+    text = "\n".join(line[2:] for line in command)
     done = subprocess.run(["bash", "-c", f"(exit {status}); {text}"], cwd=folder, stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, timeout=SECONDS_MAX)
     output = done.stdout.decode(errors="replace")

@@ -1,5 +1,5 @@
-/* Feeds any bytes to the language's front end. What parses without an error must keep its tree through the formatter,
- * and formatting twice must change nothing.
+/* Feeds any bytes to the language's front end. What parses without an error must keep its tree through the
+ * formatter, and formatting twice must change nothing.
  *
  *   clang -fsanitize=fuzzer,address,undefined ... fuzz_language.c && ./a.out examples/ */
 #include "frontend/lang/ast.h"
@@ -9,7 +9,8 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count);
 
-/* Parses |text| and appends its tree to |dump| and its formatted form to |formatted|; returns the number of errors. */
+/* Parses |text| and appends its tree to |dump| and its formatted form to |formatted|; returns the number of
+ * errors. */
 static int pass(const char *text, size_t length, Text *dump, Text *formatted) {
     Arena *arena = arena_create();
     Diagnostics *diagnostics = diagnostics_create();
@@ -38,8 +39,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count) {
     }
     int errors = pass((const char *)bytes, count, &dumps[FIRST], &formatted[FIRST]);
     if (!errors) {
-        if (pass(formatted[FIRST].bytes ? formatted[FIRST].bytes : "", formatted[FIRST].length, &dumps[SECOND],
-                 &formatted[SECOND]))
+        if (pass(formatted[FIRST].bytes ? formatted[FIRST].bytes : "", formatted[FIRST].length,
+                 &dumps[SECOND], &formatted[SECOND]))
             abort();
         check_equal(&dumps[FIRST], &dumps[SECOND]);
         check_equal(&formatted[FIRST], &formatted[SECOND]);

@@ -105,6 +105,27 @@ static void nested_case(Matrix *m, DType dtype) {
     case_end(m, outer->results, outer->result_count);
 }
 
+/* The condition is an element of a row of flags: a place inside another tensor. */
+static void until_case(Matrix *m, bool reverse) {
+    case_begin(m, OP_SCAN);
+    Shape row = shape_of(m, 1, 3), at = shape_of(m, 1, 2), one = shape_of(m, 1, 1);
+    Value *operands[2] = {input(m, 'x', DTYPE_BOOL, with_axis(row, 0, dim_n(m))), number_of(m, DTYPE_F32, 0)};
+    Op *scan = scan_begin(m, operands, 2, 1, dim_n(m));
+    if (reverse) op_set_int(m->module, scan, ATTR_REVERSE, 1);
+    op_set_int(m->module, scan, ATTR_UNTIL, 1);
+    Value *flags = block_add_argument(m->module, scan->body, type_make(DTYPE_BOOL, 1, row.dims), "x");
+    Value *h = block_add_argument(m->module, scan->body, type_make(DTYPE_F32, 0, NULL), "h");
+    Op *slice = op_create(m->module, scan->body, OP_SLICE, &flags, 1, (Span){0}, "");
+    op_set_exprs(m->module, slice, ATTR_STARTS, at.dims, 1);
+    op_set_exprs(m->module, slice, ATTR_SHAPE, one.dims, 1);
+    Value *flag = op_end(m, slice);
+    Op *reshape = op_create(m->module, scan->body, OP_RESHAPE, &flag, 1, (Span){0}, "");
+    op_set_exprs(m->module, reshape, ATTR_SHAPE, one.dims, 0);
+    Value *yields[3] = {inner(m, scan, OP_ADD, h, number_of(m, DTYPE_F32, 1)), h, op_end(m, reshape)};
+    scan_end(m, scan, yields, 3, (int64_t[]){0, 0}, 2);
+    case_end(m, scan->results, scan->result_count);
+}
+
 void cases_SCAN(Matrix *m, OpKind kind) {
     static const DType dtypes[] = {DTYPE_F32, DTYPE_F64, DTYPE_I32, DTYPE_U8};
     (void)kind;
@@ -117,6 +138,8 @@ void cases_SCAN(Matrix *m, OpKind kind) {
         for (int steps = 0; steps < 4; steps++) swap_case(m, dtypes[i], steps);
         if (dtype_is_float(dtypes[i])) nested_case(m, dtypes[i]);
     }
+    until_case(m, false);
+    until_case(m, true);
 }
 
 /* Pointwise ops and a contraction with its epilogue, clustered by hand; two results. */

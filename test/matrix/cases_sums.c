@@ -156,6 +156,19 @@ void cases_CONV(Matrix *m, OpKind kind) {
     }
 }
 
+/* The passes make it of convolutions with many channels; it has no text of its own that -O0 could lower. */
+void cases_WINOGRAD(Matrix *m, OpKind kind) {
+    static const ConvCase cases[] = {
+        {1, 32, 32, 1, 6, 6, {3, 3}, 1, 1, {1, 1, 1, 1}, true, true},    {2, 32, 48, 1, 7, 13, {3, 3}, 1, 1, {1, 1, 1, 1}, false, true},
+        {1, 48, 32, 1, 5, 3, {3, 3}, 1, 1, {0}, true, true},             {1, 64, 64, 1, 14, 14, {3, 3}, 1, 1, {1, 1, 1, 1}, true, true},
+        {1, 32, 32, 1, 12, 9, {5, 5}, 1, 1, {2, 2, 2, 2}, true, true},   {1, 32, 32, 1, 9, 20, {3, 3}, 1, 1, {0, 2, 1, 0}, true, true},
+        {-1, 32, 32, 1, 8, 8, {3, 3}, 1, 1, {1, 1, 1, 1}, true, true},   {1, 160, 32, 1, 8, 8, {3, 3}, 1, 1, {1, 1, 1, 1}, true, true},
+    };
+    (void)kind;
+    batch_step(m);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) conv_case(m, OP_CONV, DTYPE_F32, &cases[i], VIEW_NONE);
+}
+
 /* ---- reductions ---- */
 
 static void reduce_case(Matrix *m, OpKind kind, DType dtype, Shape shape, unsigned axes, bool keep, ViewKind view, char values) {

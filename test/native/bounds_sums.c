@@ -16,6 +16,14 @@ static double contraction_terms(const Op *op, const Bounded *in) {
     return terms;
 }
 
+/* Transformed convolutions spread errors over a tile: to results near the edge whose own sums are small. */
+static double winograd_floor(const Op *op, const Tensor *sums) {
+    double largest = 0;
+    if (op->kind != OP_CONV || sums->rank != 4 || op->operands[0]->type.dims[1]->max < 32) return 0;
+    for (int64_t i = 0; i < sums->count; i++) largest = fmax(largest, isfinite(sums->floats[i]) ? sums->floats[i] : 0);
+    return 16 * unit_roundoff(DTYPE_F32) * largest;
+}
+
 void bound_contraction(Expectation *e, const Op *op, const Bounded *in, Bounded *out) {
     Tensor *value = out->value, *error = out->error;
     double terms = contraction_terms(op, in);
@@ -31,7 +39,8 @@ void bound_contraction(Expectation *e, const Op *op, const Bounded *in, Bounded 
         add_scaled(error, run_on(e, op, (Tensor *[]){a, in[1].error, bias_error}, value), 1);
         add_scaled(error, run_on(e, op, (Tensor *[]){in[0].error, wider, none}, value), 1);
     }
-    for (int64_t i = 0; i < value->count; i++) error->floats[i] += (terms + 1) * ulp_at(value->dtype, 0);
+    double floor = (terms + 1) * ulp_at(value->dtype, 0) + winograd_floor(op, all);
+    for (int64_t i = 0; i < value->count; i++) error->floats[i] += floor;
 }
 
 static double reduced_terms(const Op *op, const Tensor *in) {

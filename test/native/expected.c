@@ -109,12 +109,18 @@ static void run_scan(Expectation *e, const Op *op, const Bounded *in, Bounded *o
 
 /* ---- Blocks ---- */
 
+static void run_cluster(Expectation *e, const Op *op, Bounded *out) {
+    run_block(e, op->body);
+    for (int i = 0; i < op->result_count && e->context.status == EVAL_OK; i++) out[i] = value_of(e, op->body->last->operands[i]);
+}
+
 static void run_op(Expectation *e, const Op *op) {
     Bounded *in = NEW_ARRAY(e->context.arena, Bounded, op->operand_count + 1);
     Bounded *out = NEW_ARRAY(e->context.arena, Bounded, op->result_count + 1);
     for (int i = 0; i < op->operand_count; i++) in[i] = value_of(e, op->operands[i]);
     for (int i = 0; i < op->result_count; i++) out[i] = of_type(e, &op->results[i]->type);
     if (op->kind == OP_SCAN) run_scan(e, op, in, out);
+    else if (op->kind == OP_CLUSTER) run_cluster(e, op, out);
     else bounds_op(e, op, in, out);
     for (int i = 0; i < op->result_count; i++) e->values[op->results[i]->id] = out[i];
 }

@@ -3,10 +3,12 @@
  * loops_test FILE.tir LIBRARY.so NAME_info [ULPS]: interprets every entry beside the same entry of the library that was
  * compiled from the file, on random inputs, at the least, a middle and the largest dims, items of parallel loops in
  * reverse, and tells where bits differ (by more than ULPS for floats, NaNs apart). */
+#include "frontend/weights/weights.h"
 #include "ir/loops/eval.h"
 #include "runtime/abi.h"
 
 #include <dlfcn.h>
+#include <libgen.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -198,6 +200,20 @@ static int compare(LoopModule *module, const char *path, const char *symbol, Loo
     return agreeing == count ? 0 : 1;
 }
 
+/* Weights are files beside the loops file. */
+static bool load_weights(Arena *arena, Diagnostics *diagnostics, const Module *graph, const char *path) {
+    const char *folder = dirname(arena_strdup(arena, path));
+    for (int i = 0; i < graph->constants.count; i++) {
+        Constant *constant = graph->constants.items[i];
+        if (constant->kind != CONSTANT_WEIGHTS) continue;
+        const char *name = arena_printf(arena, "%s/%s", folder, constant->source->file);
+        const WeightsFile *file = weights_open(arena, diagnostics, name, constant->span);
+        constant->source = file ? weights_find(file, constant->source->name) : NULL;
+        if (!constant->source) return false;
+    }
+    return true;
+}
+
 int main(int count, char **words) {
     Arena *arena = arena_create();
     Diagnostics *diagnostics = diagnostics_create();
@@ -214,6 +230,7 @@ int main(int count, char **words) {
     if (!source) fprintf(stderr, "%s\n", error);
     LoopModule *module = source ? loops_parse(arena, diagnostics, source) : NULL;
     bool good = module && loops_verify(module, "parsing", 0, 0, true);
+    good = good && load_weights(arena, diagnostics, module->graph, rest[0]);
     int status = good ? 0 : 1;
     if (good && given >= 3) status = compare(module, rest[1], rest[2], options, rest[3] ? atoll(rest[3]) : 0);
     for (int i = 0; good && given == 1 && i < module->functions.count; i++)

@@ -1,0 +1,70 @@
+/* What the values of options may be, where a fixed set, a number or a name is expected. */
+#include "tools/options.h"
+
+#include "passes/passes.h"
+
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+
+static bool is_one_of(const char *value, const char *words) {
+    size_t length = strlen(value);
+    for (const char *at = words; *at; at += strspn(at, " ")) {
+        size_t word = strcspn(at, " ");
+        if (word == length && strncmp(at, value, length) == 0) return true;
+        at += word;
+    }
+    return false;
+}
+
+static bool is_whole(const char *value, long long min, long long max) {
+    char *end;
+    long long number = strtoll(value, &end, 10);
+    return isdigit((unsigned char)value[0]) && !*end && number >= min && number <= max;
+}
+
+static bool is_positive(const char *value) {
+    char *end;
+    double number = strtod(value, &end);
+    return end != value && !*end && number > 0 && number < 1e300;
+}
+
+static bool is_name(const char *value) {
+    const char *at = value;
+    while (isalnum((unsigned char)*at) || *at == '_') at++;
+    return value[0] && !*at && !isdigit((unsigned char)value[0]);
+}
+
+static bool are_passes(Arena *arena, const char *value) {
+    int count;
+    const char **names = options_list(arena, value, &count);
+    for (int i = 0; i < count; i++)
+        if (!pass_find(names[i])) return false;
+    return true;
+}
+
+const char *option_value_expected(Arena *arena, int id, const char *value, char command) {
+    enum { MANY = 1000000000 };
+    const char *words = NULL;
+    switch (id) {
+    case OPTION_OPTIMIZE: words = "0 1 2 3"; break;
+    case OPTION_CPU_CHECK: words = "load none"; break;
+    case OPTION_LINE_TABLES: words = "0 1 2 3"; break;
+    case OPTION_DIAGNOSTICS: words = "text json"; break;
+    case OPTION_COLOR: words = "auto always never"; break;
+    case OPTION_THREADS:
+        if (command != 'C') return is_whole(value, 1, 1024) ? NULL : "a number of threads, 1 to 1024";
+        words = "none pool";
+        break;
+    case OPTION_ERROR_LIMIT: return is_whole(value, 1, MANY) ? NULL : "a whole number above 0";
+    case OPTION_SEED: return is_whole(value, 0, MANY) ? NULL : "a whole number";
+    case OPTION_TOLERANCE:
+    case OPTION_MIN_TIME:
+    case OPTION_FLOPS: return is_positive(value) ? NULL : "a number above 0";
+    case OPTION_PREFIX: return is_name(value) ? NULL : "a C name";
+    case OPTION_PRINT_BEFORE:
+    case OPTION_PRINT_AFTER: return pass_find(value) ? NULL : "a pass, as `tenon explain passes` lists them";
+    case OPTION_SKIP: return are_passes(arena, value) ? NULL : "passes, as `tenon explain passes` lists them";
+    }
+    return !words || is_one_of(value, words) ? NULL : arena_printf(arena, "one of: %s", words);
+}
