@@ -183,7 +183,8 @@ static void burst_measure(const Options *options, const Engine *engine, const te
         seconds = (clock_seconds() - start) / (double)series->calls;
         double peak_after = peak_measure(executor);
         out->peak_best = fmax(out->peak_best, fmax(peak, peak_after));
-        disturbed = (!options->busy && preemptions() != before) || fmin(peak, peak_after) < PEAK_CREDIBLE * out->peak_best;
+        disturbed = (!options->busy && preemptions() != before) ||
+                    fmin(peak, peak_after) < PEAK_CREDIBLE * out->peak_best;
         peak = 0.5 * (peak + peak_after);
     }
     series->disturbed[out->rounds] = disturbed;

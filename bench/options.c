@@ -32,12 +32,18 @@ static void tensor_add(TensorList *list, char *text) {
 
 Options options_parse(int argc, char **argv) {
     static const struct option table[] = {
-        {"library", required_argument, NULL, 'l'},    {"info", required_argument, NULL, 'n'},
-        {"onnx", required_argument, NULL, 'm'},       {"onnxruntime", required_argument, NULL, 'r'},
-        {"input", required_argument, NULL, 'i'},      {"output", required_argument, NULL, 'o'},
-        {"dim", required_argument, NULL, 'd'},        {"threads", required_argument, NULL, 't'},
-        {"peak-width", required_argument, NULL, 'w'}, {"flops", required_argument, NULL, 'f'},
-        {"seconds", required_argument, NULL, 's'},    {"busy", no_argument, NULL, 'b'},
+        {"library", required_argument, NULL, 'l'},
+        {"info", required_argument, NULL, 'n'},
+        {"onnx", required_argument, NULL, 'm'},
+        {"onnxruntime", required_argument, NULL, 'r'},
+        {"input", required_argument, NULL, 'i'},
+        {"output", required_argument, NULL, 'o'},
+        {"dim", required_argument, NULL, 'd'},
+        {"threads", required_argument, NULL, 't'},
+        {"peak-width", required_argument, NULL, 'w'},
+        {"flops", required_argument, NULL, 'f'},
+        {"seconds", required_argument, NULL, 's'},
+        {"busy", no_argument, NULL, 'b'},
         {NULL, 0, NULL, 0},
     };
     Options options = {.threads = 1, .width = 512, .seconds = 1};

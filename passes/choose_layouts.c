@@ -29,7 +29,7 @@ static const Op *scheduled_conv(const Op *op) {
     const Op *anchor = anchor_of(op);
     if (anchor->kind == OP_WINOGRAD) return anchor;
     if (anchor->kind != OP_CONV) return NULL;
-    return has_variant(op, "direct") || has_variant(op, "columns") ? anchor : NULL;
+    return has_variant(op, "direct") || has_variant(op, "columns") || has_variant(op, "depthwise") ? anchor : NULL;
 }
 
 static bool is_winograd(const Op *op) { return anchor_of(op)->kind == OP_WINOGRAD; }
@@ -38,7 +38,7 @@ static int channel_axis(const Op *conv) { return conv->operands[0]->type.rank - 
 
 static bool wants_blocks(const Op *op, const Op *conv) {
     int64_t channels;
-    if (conv->kind == OP_WINOGRAD) return true;
+    if (conv->kind == OP_WINOGRAD || has_variant(op, "depthwise")) return true;
     return has_variant(op, "direct") && expr_is_constant(conv->operands[0]->type.dims[channel_axis(conv)], &channels) &&
            channels % CHANNEL_BLOCK == 0;
 }
@@ -118,7 +118,7 @@ static bool yields_blocks(const Op *op, int *out_channel) {
     const Op *anchor = anchor_of(op), *conv = scheduled_conv(op);
     if (conv) {
         *out_channel = channel_axis(conv);
-        return has_variant(op, "direct") || is_winograd(op);
+        return has_variant(op, "direct") || has_variant(op, "depthwise") || is_winograd(op);
     }
     if (!(op_infos[anchor->kind].traits & (OP_WINDOW | OP_POINTWISE))) return false;
     for (const Op *inner = op->kind == OP_CLUSTER ? op->body->first : op; inner; inner = inner->next) {
@@ -161,7 +161,7 @@ static Value *relaid(Module *module, Op *before, Value *value, const Layout *lay
 static const Layout *packed_weights(Module *module, const Op *op, const Op *conv) {
     const Type *w = &conv->operands[1]->type;
     int64_t width = (int64_t)op->schedule->vectors * op->schedule->lanes;
-    bool blocked = wants_blocks(op, conv);
+    bool blocked = wants_blocks(op, conv) && !has_variant(op, "depthwise");
     Layout layout;
     memset(&layout, 0, sizeof layout);
     layout.pieces[layout.count++] = (Piece){PIECE_DIV, 0, width, 0, 0};
@@ -252,6 +252,7 @@ static void replace_operand(Op *op, const Op *anchor, int index, Value *value) {
 static bool takes_any_layout(const Op *op) {
     if (op->kind == OP_CLUSTER) return true;
     if (op->kind == OP_CONV || op->kind == OP_RELAYOUT || op->kind == OP_RESHAPE || op->kind == OP_CONCAT) return true;
+    if (op->kind == OP_REDUCE_SUM || op->kind == OP_REDUCE_MEAN || op->kind == OP_REDUCE_MAX || op->kind == OP_REDUCE_MIN) return true;
     return op_infos[op->kind].traits & (OP_POINTWISE | OP_WINDOW);
 }
 
@@ -283,7 +284,7 @@ static void lay_out_op(Module *module, const PassOptions *options, Op *op) {
         if (is_winograd(op)) {
             replace_operand(op, conv, 1, relaid(module, op, conv->operands[1], packed_points(module, op->schedule)));
             epilogue_operands(module, op);
-        } else if (has_variant(op, "direct"))
+        } else if (has_variant(op, "direct") || has_variant(op, "depthwise"))
             replace_operand(op, conv, 1, relaid(module, op, conv->operands[1], packed_weights(module, op, conv)));
     } else if (anchor->kind == OP_LINEAR && has_variant(op, "dense")) {
         want_rows(module, op, (Op *)anchor);

@@ -103,10 +103,28 @@ static Schedule columns_schedule(const TargetInfo *target, const Op *op) {
                       .rows = (int)clamp(extent(w, 0), 1, rows_that_fit(target, (int)vectors))};
 }
 
+static bool is_depthwise(const Op *op) {
+    const Type *w = &op->operands[1]->type;
+    return extent(w, 1) == 1 && op_int(op, ATTR_GROUPS, 1) == extent(w, 0) && extent(w, 0) % 16 == 0 && op->operands[1]->kind == VALUE_CONSTANT;
+}
+
+/* Lanes are the 16 channels of a block; every tap is a vector of the map times a vector of weights. */
+static Schedule depthwise_schedule(const TargetInfo *target, const Op *op) {
+    const Type *y = &op->results[0]->type;
+    int vectors = 16 / target_lanes(target);
+    return (Schedule){.variant = "depthwise", .vectors = vectors, .lanes = target_lanes(target),
+                      .rows = (int)clamp(extent(y, y->rank - 1), 1, clamp(rows_that_fit(target, vectors), 1, 14))};
+}
+
 static bool conv_schedule(const TargetInfo *target, const Op *op, Schedule *out) {
     const Type *x = &op->operands[0]->type, *w = &op->operands[1]->type;
     int spatial = w->rank - 2;
-    if (op_int(op, ATTR_GROUPS, 1) != 1 || x->dtype != DTYPE_F32) return false;
+    if (x->dtype != DTYPE_F32) return false;
+    if (is_depthwise(op)) {
+        *out = depthwise_schedule(target, op);
+        return true;
+    }
+    if (op_int(op, ATTR_GROUPS, 1) != 1) return false;
     if (op->operands[1]->kind == VALUE_CONSTANT && extent(w, 0) % 16 == 0) {
         *out = direct_schedule(target, op);
         return true;

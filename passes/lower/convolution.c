@@ -1,6 +1,6 @@
-/* conv, one or two spatial axes. Three ways: plain (single elements, taps in the padding are skipped by the bounds of the
+/* conv, one or two spatial axes. Four ways: plain (single elements, taps in the padding are skipped by the bounds of the
  * reduction), direct (lanes are output channels, rows are pixels of a line, the input has a halo), and columns (lanes are
- * pixels of a line, rows are output channels, for maps of few channels). */
+ * pixels of a line, rows are output channels, for maps of few channels), and depthwise (one filter per channel). */
 #include "passes/lower/lower.h"
 
 #include <string.h>
@@ -204,6 +204,32 @@ static void lower_direct(Convolution *c, const Schedule *schedule) {
     if (count % block) direct_region(c, at, part, flat);
 }
 
+/* One filter per channel: lanes are channels, rows are pixels of a line, and both operands of a tap are vectors. */
+static void lower_depthwise(Convolution *c) {
+    Kernel *kernel = c->kernel;
+    ExprTable *exprs = kernel->lowering->exprs;
+    const Expr *zero = number(kernel, 0), *blocks = expr_floordiv(exprs, c->type->dims[c->first - 1], number(kernel, kernel->width));
+    Coordinates at;
+    if (c->first == 2) at.at[0] = kernel_for(kernel, "n", zero, c->type->dims[0]);
+    const Expr *block = kernel_for(kernel, "p", zero, blocks);
+    const Expr *channel = expr_add(exprs, expr_scale(exprs, block, kernel->width), lane_symbol(kernel));
+    at.at[c->first - 1] = channel;
+    if (c->spatial == 2) at.at[c->first] = kernel_for(kernel, "h", zero, c->type->dims[c->first]);
+    const Expr *pixel = kernel_rows(kernel, "w", zero, c->type->dims[c->type->rank - 1], c->shape.rows);
+    at.at[c->type->rank - 1] = expr_add(exprs, pixel, row_symbol(kernel));
+    TileShape shape = {ROWS_SYMBOLIC, c->shape.vectors, c->shape.lanes};
+    Range ranges[REDUCTION_DEPTH_MAX];
+    Coordinates x_at = at, w_at = {{channel, zero}};
+    for (int i = 0; i < c->spatial; i++) {
+        w_at.at[2 + i] = kernel_range(kernel, &ranges[i], i ? "kw" : "kh", zero, c->w_type->dims[2 + i]);
+        x_at.at[c->first + i] = tap(c, i, at.at[c->first + i], w_at.at[2 + i]);
+    }
+    Tile *initial = load_bias(c, channel, shape);
+    Access a = kernel_access(kernel, c->x, c->x_type, &x_at), b = kernel_access(kernel, c->w, c->w_type, &w_at);
+    Tile *sum = kernel_contract(kernel, initial, &a, &b, ranges, c->spatial, 0, c->type->dtype, shape);
+    kernel_finish_tile(kernel, c->op->results[0], sum, &at);
+}
+
 /* Tiles of output channels x pixels of one line: weights are broadcast, the input's line is read as vectors. */
 static void lower_columns(Convolution *c, const Schedule *schedule) {
     Kernel *kernel = c->kernel;
@@ -241,6 +267,7 @@ void lower_CONV(Lowering *lowering, const Op *op) {
         c.shape = (TileShape){schedule->rows, schedule->vectors, schedule->lanes};
         kernel.width = c.shape.vectors * c.shape.lanes;
         if (strcmp(schedule->variant, "columns") == 0) lower_columns(&c, schedule);
+        else if (strcmp(schedule->variant, "depthwise") == 0) lower_depthwise(&c);
         else lower_direct(&c, schedule);
     }
     kernel.body = &kernel.function->body;

@@ -11,7 +11,9 @@ typedef struct Reduction {
     const Type *type; /* of the operand */
     Buffer *source;
     bool reduced[RANK_MAX];
-    bool along; /* the last axis is reduced by vectors */
+    bool along;  /* the last axis is reduced by vectors */
+    int blocked; /* the kept axis whose blocks lie innermost, that vectors run along; -1: none */
+    int64_t block;
     int lanes;
 } Reduction;
 
@@ -26,6 +28,14 @@ static Reduction begin(Kernel *kernel, const Op *op) {
     }
     r.lanes = options->plain || !r.type->rank ? 1 : options->target.register_bytes / (int)bytes;
     r.along = r.type->rank && r.reduced[r.type->rank - 1];
+    r.blocked = -1;
+    const Piece *inner = r.type->layout ? &r.type->layout->pieces[r.type->layout->count - 1] : NULL;
+    if (inner && inner->kind == PIECE_MOD && !r.reduced[inner->axis] && r.lanes > 1) {
+        r.blocked = inner->axis;
+        r.block = inner->block;
+        r.along = false;
+        if (r.lanes > r.block) r.lanes = (int)r.block;
+    }
     kernel->width = r.lanes;
     r.source = kernel_operand(kernel, op->operands[0]);
     return r;
@@ -36,12 +46,19 @@ static TileShape inner_shape(const Reduction *r) { return (TileShape){1, 1, r->l
 /* Loops over the kept axes; lanes along the last one if it is kept. */
 static void open_kept(Reduction *r, Coordinates *at) {
     Kernel *kernel = r->kernel;
+    ExprTable *exprs = kernel->lowering->exprs;
+    const Expr *blocks = NULL;
     for (int i = 0; i < r->type->rank; i++) {
         if (r->reduced[i]) continue;
         const Expr *extent = r->type->dims[i];
-        if (i + 1 < r->type->rank) at->at[i] = kernel_for(kernel, "i", number(kernel, 0), extent);
+        if (i == r->blocked) blocks = kernel_for(kernel, "c", number(kernel, 0), expr_ceildiv(exprs, extent, number(kernel, r->block)));
+        else if (r->blocked >= 0) at->at[i] = kernel_for(kernel, "i", number(kernel, 0), extent);
+        else if (i + 1 < r->type->rank) at->at[i] = kernel_for(kernel, "i", number(kernel, 0), extent);
         else at->at[i] = expr_add(kernel->lowering->exprs, kernel_lanes(kernel, "i", number(kernel, 0), extent, r->lanes), lane_symbol(kernel));
     }
+    if (!blocks) return;
+    const Expr *within = kernel_lanes(kernel, "l", number(kernel, 0), number(kernel, r->block), r->lanes);
+    at->at[r->blocked] = expr_add(exprs, expr_scale(exprs, blocks, r->block), expr_add(exprs, within, lane_symbol(kernel)));
 }
 
 /* One loop per reduced axis from |axis| on, carrying the accumulators through all of them. */

@@ -12,7 +12,7 @@ typedef struct Scan {
     bool until;
     const Expr *trip, *place; /* steps; the position a step reads and writes */
     View *carried, *stacked;
-    View count;
+    View count, done;
 } Scan;
 
 static Scan describe(Lowering *lowering, const Op *op) {
@@ -54,11 +54,10 @@ static void store_count(Scan *scan, const Expr *value) {
     kernel_store(&here, kernel_position(&here, value, DTYPE_I32, (TileShape){1, 1, 1}), &access);
 }
 
-static void exit_when(Scan *scan, const Value *until) {
+static void exit_when(Scan *scan) {
     Lowering *lowering = scan->lowering;
-    View view = lower_view(lowering, until);
     Kernel here = {.lowering = lowering, .span = scan->op->span, .body = lowering->body};
-    Access access = {.buffer = view.buffer};
+    Access access = {.buffer = scan->done.buffer};
     Tile *done = kernel_load(&here, &access, (TileShape){1, 1, 1});
     LoopStatement *exit = loop_append(lowering->loops, lowering->body, LOOP_EXIT, scan->op->span);
     exit->tile = done;
@@ -100,6 +99,19 @@ static bool is_carried(const Scan *scan, const View *view) {
     for (int i = 0; i < scan->carries; i++)
         if (scan->carried[i].buffer == view->buffer) return true;
     return false;
+}
+
+/* The condition in a buffer of its own, which new carried values do not overwrite. */
+static View take_condition(Scan *scan) {
+    Lowering *lowering = scan->lowering;
+    const Value *until = scan->yield->operands[scan->yield->operand_count - 1];
+    View view = lower_view(lowering, until);
+    if (!view.buffer->rank && !is_carried(scan, &view)) return view;
+    Value *saved = NEW(lowering->arena, Value);
+    *saved = *until;
+    View copy = lower_allocate(lowering, saved);
+    lower_copy(lowering, &until->type, &view, &copy, scan->op->span, scan->op->path);
+    return copy;
 }
 
 /* New values over the old ones; a new value that is itself an old one is saved first. */
@@ -144,12 +156,14 @@ static void lower_step(Scan *scan) {
         if (!view_equal(&value->type, &from, &slices[i]))
             lower_copy(lowering, &value->type, &from, &slices[i], op->span, op->path);
     }
+    if (scan->until) scan->done = take_condition(scan);
     copy_carries(scan);
 }
 
 void lower_SCAN(Lowering *lowering, const Op *op) {
     Scan scan = describe(lowering, op);
     prepare(&scan);
+    if (expr_equals(scan.trip, 0)) return;
     LoopBody *outer = lowering->body;
     Kernel here = {.lowering = lowering, .span = op->span, .body = outer};
     const Expr *t = kernel_for(&here, "t", expr_constant(lowering->exprs, 0), scan.trip);
@@ -160,7 +174,7 @@ void lower_SCAN(Lowering *lowering, const Op *op) {
     lower_step(&scan);
     if (scan.until) {
         store_count(&scan, expr_add_constant(lowering->exprs, t, 1));
-        exit_when(&scan, scan.yield->operands[scan.yield->operand_count - 1]);
+        exit_when(&scan);
     }
     lowering->body = outer;
 }

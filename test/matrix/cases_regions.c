@@ -126,6 +126,20 @@ static void until_case(Matrix *m, bool reverse) {
     case_end(m, scan->results, scan->result_count);
 }
 
+/* The condition is the value that a carried one had before the step. */
+static void carried_until_case(Matrix *m, int variant) {
+    case_begin(m, OP_SCAN);
+    Value *operands[2] = {constant(m, DTYPE_F32, shape_of(m, 1, 2)), number_of(m, DTYPE_BOOL, variant == 1)};
+    Op *scan = scan_begin(m, operands, 2, 0, expr_constant(m->module->exprs, 4));
+    op_set_int(m->module, scan, ATTR_UNTIL, 1);
+    Shape row = shape_of(m, 1, 2);
+    Value *h = block_add_argument(m->module, scan->body, type_make(DTYPE_F32, 1, row.dims), "h");
+    Value *stop = block_add_argument(m->module, scan->body, type_make(DTYPE_BOOL, 0, NULL), "stop");
+    Value *next = inner(m, scan, OP_ADD, h, number_of(m, DTYPE_F32, 1));
+    scan_end(m, scan, (Value *[]){next, variant == 2 ? stop : inner(m, scan, OP_NOT, stop, NULL), h, stop}, 4, (int64_t[]){0}, 1);
+    case_end(m, scan->results, scan->result_count);
+}
+
 void cases_SCAN(Matrix *m, OpKind kind) {
     static const DType dtypes[] = {DTYPE_F32, DTYPE_F64, DTYPE_I32, DTYPE_U8};
     (void)kind;
@@ -138,6 +152,7 @@ void cases_SCAN(Matrix *m, OpKind kind) {
         for (int steps = 0; steps < 4; steps++) swap_case(m, dtypes[i], steps);
         if (dtype_is_float(dtypes[i])) nested_case(m, dtypes[i]);
     }
+    for (int i = 0; i < 3; i++) carried_until_case(m, i);
     until_case(m, false);
     until_case(m, true);
 }
