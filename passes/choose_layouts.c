@@ -91,10 +91,20 @@ static void widen_by_overhang(Halo *halo, const Op *conv) {
         if (overhang(conv, i) > halo->after[2 + i]) halo->after[2 + i] = overhang(conv, i);
 }
 
+static bool joins(const Op *op, const Value *value);
+
 /* The halo that those who read or write |value| in |block| want. */
 static Halo halo_for(const Block *block, const Value *value) {
     Halo halo = {{0}, {0}};
     for (const Op *op = block->first; op; op = op->next) {
+        /* A part of a concatenation is written where the whole lies. */
+        if (joins(op, value)) {
+            Halo whole = halo_for(block, op->results[0]);
+            for (int i = 0; i < RANK_MAX; i++) {
+                if (whole.before[i] > halo.before[i]) halo.before[i] = whole.before[i];
+                if (whole.after[i] > halo.after[i]) halo.after[i] = whole.after[i];
+            }
+        }
         const Op *conv = scheduled_conv(op);
         if (!conv) continue;
         if (conv->operands[0] == value) widen(&halo, conv);
@@ -104,13 +114,31 @@ static Halo halo_for(const Block *block, const Value *value) {
     return halo;
 }
 
+static bool joins(const Op *op, const Value *value) {
+    for (int i = 0; i < op->operand_count && op->kind == OP_CONCAT; i++)
+        if (op->operands[i] == value) return true;
+    return false;
+}
+
 static bool is_blocked(const Layout *layout) { return layout && layout->pieces[layout->count - 1].kind == PIECE_MOD; }
 
 /* Written by kernels that place elements by layout and fill halos. */
 static bool can_write_layout(const Op *op) {
     const Op *anchor = anchor_of(op);
-    if (anchor->kind == OP_CONV || anchor->kind == OP_WINOGRAD) return true;
+    if (anchor->kind == OP_CONV || anchor->kind == OP_WINOGRAD || anchor->kind == OP_CONCAT) return true;
     return op_infos[anchor->kind].traits & (OP_WINDOW | OP_POINTWISE);
+}
+
+/* Whole blocks of channels, one after the other. */
+static bool joins_blocks(const Op *op, int *out_channel) {
+    for (int i = 0; i < op->operand_count; i++) {
+        const Type *type = &op->operands[i]->type;
+        int64_t channels;
+        if (!is_blocked(type->layout)) return false;
+        *out_channel = type->layout->pieces[type->layout->count - 1].axis;
+        if (*out_channel != op_int(op, ATTR_AXIS, 0) || !expr_is_constant(type->dims[*out_channel], &channels) || channels % CHANNEL_BLOCK) return false;
+    }
+    return true;
 }
 
 /* Whether the result of |op| comes in channel blocks: convolutions decide, what follows them keeps. */
@@ -120,6 +148,7 @@ static bool yields_blocks(const Op *op, int *out_channel) {
         *out_channel = channel_axis(conv);
         return has_variant(op, "direct") || has_variant(op, "depthwise") || is_winograd(op);
     }
+    if (op->kind == OP_CONCAT) return joins_blocks(op, out_channel);
     if (!(op_infos[anchor->kind].traits & (OP_WINDOW | OP_POINTWISE))) return false;
     for (const Op *inner = op->kind == OP_CLUSTER ? op->body->first : op; inner; inner = inner->next) {
         for (int i = 0; i < inner->operand_count; i++) {

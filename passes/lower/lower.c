@@ -99,7 +99,16 @@ static LowerFunction *const lowerings[OP_COUNT] = {
 
 void lower_op(Lowering *lowering, const Op *op) { lowerings[op->kind](lowering, op); }
 
+bool lower_may_place(Lowering *lowering, const Value *value, const Block *block) {
+    if (value->kind != VALUE_RESULT || value->op->parent != block || find_placed(lowering, value)) return false;
+    OpKind kind = value->op->kind;
+    return kind != OP_RESHAPE && kind != OP_PERMUTE && kind != OP_SLICE && kind != OP_EXPAND && kind != OP_SCAN;
+}
+
 void lower_block(Lowering *lowering, const Block *block) {
+    /* From the last to the first: the place of a part that is itself a concatenation is known before its parts'. */
+    for (const Op *op = block->last; op; op = op->previous)
+        if (op->kind == OP_CONCAT) lower_reserve_parts(lowering, op);
     for (const Op *op = block->first; op && op->kind != OP_YIELD; op = op->next) lower_op(lowering, op);
 }
 
@@ -119,19 +128,15 @@ void lower_CLUSTER(Lowering *lowering, const Op *op) {
 
 /* An output computed by an op of the entry is written in place; reshapes pass the place on to their operand. */
 static void reserve_output(Lowering *lowering, const Value *value, View view) {
-    if (value->kind != VALUE_RESULT || find_placed(lowering, value) || value->type.layout) return;
+    if (value->kind != VALUE_RESULT || value->type.layout) return;
     const Op *op = value->op;
-    if (op->parent != lowering->entry_block) return;
-    if (op->kind == OP_RESHAPE && !op->operands[0]->type.layout) {
-        const Type *type = &op->operands[0]->type;
+    if (op->kind == OP_RESHAPE && op->parent == lowering->entry_block && !op->operands[0]->type.layout) {
         const Expr *extents[BUFFER_RANK_MAX];
-        View inner = view;
-        layout_physical(lowering->graph, type, extents, inner.strides);
-        reserve_output(lowering, op->operands[0], inner);
-        return;
+        layout_physical(lowering->graph, &op->operands[0]->type, extents, view.strides);
+        reserve_output(lowering, op->operands[0], view);
+    } else if (lower_may_place(lowering, value, lowering->entry_block)) {
+        lower_set_view(lowering, value, view);
     }
-    if (op->kind == OP_SCAN || op->kind == OP_PERMUTE || op->kind == OP_SLICE || op->kind == OP_EXPAND) return;
-    lower_set_view(lowering, value, view);
 }
 
 static void declare_parameters(Lowering *lowering, const Entry *entry) {

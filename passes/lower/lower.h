@@ -52,6 +52,10 @@ const char *lower_fresh_name(Lowering *lowering, const char *hint);
 /* Copies one value into memory of the same type. */
 void lower_copy(Lowering *lowering, const Type *type, const View *from, const View *to, Span span, const char *path);
 
+/* Whether the memory of |value|, computed by an op of |block|, may still be chosen: it is no view and has no place yet. */
+bool lower_may_place(Lowering *lowering, const Value *value, const Block *block);
+/* Places the operands of a concat inside its result, where possible. */
+void lower_reserve_parts(Lowering *lowering, const Op *op);
 /* Copies |from| into fresh memory for |to|, the same tensor in another layout; |op| gives place and path. */
 void lower_relayout(Lowering *lowering, const Op *op, const Value *from, const Value *to);
 /* An op, or a cluster, of pointwise ops only. */

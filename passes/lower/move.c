@@ -71,6 +71,38 @@ static Coordinates open_copy(Kernel *kernel, const Type *type, const Expr *const
     return at;
 }
 
+/* The part of a concatenation that begins at |start| along |axis|: whole blocks where the axis is split. */
+static View view_of_part(Lowering *lowering, const Type *type, const View *whole, int axis, const Expr *start) {
+    View part = *whole;
+    int rank = type->layout ? type->layout->count : type->rank;
+    for (int i = 0; i < rank; i++) {
+        Piece piece = type->layout ? type->layout->pieces[i] : (Piece){PIECE_WHOLE, i, 0, 0, 0};
+        if (piece.axis != axis || piece.kind == PIECE_MOD) continue;
+        const Expr *index = piece.kind == PIECE_DIV ? expr_floordiv(lowering->exprs, start, expr_constant(lowering->exprs, piece.block)) : start;
+        part.offset = expr_add(lowering->exprs, part.offset, expr_mul(lowering->exprs, index, whole->strides[i]));
+    }
+    return part;
+}
+
+/* Loops over the physical axes of |type|, halos aside; the logical index at each place. */
+static Coordinates open_physical(Kernel *kernel, const Type *type, int lanes) {
+    ExprTable *exprs = kernel->lowering->exprs;
+    int rank = type->layout ? type->layout->count : type->rank;
+    Coordinates at;
+    for (int i = 0; i < RANK_MAX; i++) at.at[i] = number(kernel, 0);
+    for (int i = 0; i < rank; i++) {
+        Piece piece = type->layout ? type->layout->pieces[i] : (Piece){PIECE_WHOLE, i, 0, 0, 0};
+        const Expr *extent = type->dims[piece.axis], *index;
+        if (piece.kind == PIECE_DIV) extent = expr_ceildiv(exprs, extent, number(kernel, piece.block));
+        if (piece.kind == PIECE_MOD) extent = number(kernel, piece.block);
+        if (i + 1 < rank) index = kernel_for(kernel, "i", number(kernel, 0), extent);
+        else index = expr_add(exprs, kernel_lanes(kernel, "i", number(kernel, 0), extent, lanes), lane_symbol(kernel));
+        if (piece.kind == PIECE_DIV) index = expr_scale(exprs, index, piece.block);
+        at.at[piece.axis] = expr_add(exprs, at.at[piece.axis], index);
+    }
+    return at;
+}
+
 void lower_relayout(Lowering *lowering, const Op *op, const Value *from, const Value *to) {
     Op *relayout = op_create(lowering->graph, NULL, OP_RELAYOUT, NULL, 0, op->span, op->path);
     relayout->results = NEW(lowering->arena, Value *);
@@ -79,21 +111,9 @@ void lower_relayout(Lowering *lowering, const Op *op, const Value *from, const V
     Kernel kernel = kernel_begin(lowering, relayout);
     Buffer *source = kernel_operand(&kernel, from), *target = kernel_result(&kernel, to);
     const Type *walked = to->type.layout ? &to->type : &from->type;
-    int rank = walked->layout ? walked->layout->count : walked->rank;
-    int lanes = rank ? move_lanes(lowering, to->type.dtype) : 1;
-    Coordinates at;
-    for (int i = 0; i < RANK_MAX; i++) at.at[i] = number(&kernel, 0);
-    for (int i = 0; i < rank; i++) {
-        Piece piece = walked->layout ? walked->layout->pieces[i] : (Piece){PIECE_WHOLE, i, 0, 0, 0};
-        const Expr *extent = walked->dims[piece.axis], *index;
-        if (piece.kind == PIECE_DIV) extent = expr_ceildiv(lowering->exprs, extent, number(&kernel, piece.block));
-        if (piece.kind == PIECE_MOD) extent = number(&kernel, piece.block);
-        if (i + 1 < rank) index = kernel_for(&kernel, "i", number(&kernel, 0), extent);
-        else index = expr_add(lowering->exprs, kernel_lanes(&kernel, "i", number(&kernel, 0), extent, lanes),
-                              lane_symbol(&kernel));
-        if (piece.kind == PIECE_DIV) index = expr_scale(lowering->exprs, index, piece.block);
-        at.at[piece.axis] = expr_add(lowering->exprs, at.at[piece.axis], index);
-    }
+    int lanes = walked->layout || walked->rank ? move_lanes(lowering, to->type.dtype) : 1;
+    kernel.width = lanes;
+    Coordinates at = open_physical(&kernel, walked, lanes);
     Access read = kernel_access(&kernel, source, &from->type, &at), write = kernel_access(&kernel, target, &to->type, &at);
     kernel_store(&kernel, kernel_load(&kernel, &read, (TileShape){1, 1, lanes}), &write);
     kernel.body = &kernel.function->body;
@@ -105,23 +125,55 @@ void lower_RELAYOUT(Lowering *lowering, const Op *op) {
     lower_relayout(lowering, op, op->operands[0], op->results[0]);
 }
 
+/* Parts that were computed in their place of the whole (lower_reserve_parts) need no copy. */
 void lower_CONCAT(Lowering *lowering, const Op *op) {
-    Kernel kernel = kernel_begin(lowering, op);
     const Type *type = &op->results[0]->type;
-    int axis = (int)op_int(op, ATTR_AXIS, 0), lanes = move_lanes(lowering, type->dtype);
+    int axis = (int)op_int(op, ATTR_AXIS, 0), lanes = move_lanes(lowering, type->dtype), copies = 0;
+    View whole = lower_allocate(lowering, op->results[0]);
+    const Expr *start = expr_constant(lowering->exprs, 0);
+    Kernel kernel = kernel_begin(lowering, op);
     Buffer *target = kernel_result(&kernel, op->results[0]);
-    const Expr *start = number(&kernel, 0);
+    kernel.width = lanes;
     for (int i = 0; i < op->operand_count; i++) {
         const Value *part = op->operands[i];
-        kernel.body = &kernel.function->body;
-        Buffer *source = kernel_operand(&kernel, part);
-        Coordinates at = open_copy(&kernel, &part->type, NULL, lanes), to = at;
-        to.at[axis] = expr_add(lowering->exprs, at.at[axis], start);
-        Access read = kernel_access(&kernel, source, &part->type, &at), write = kernel_access(&kernel, target, type, &to);
-        kernel_store(&kernel, kernel_load(&kernel, &read, (TileShape){1, 1, lanes}), &write);
+        View place = view_of_part(lowering, type, &whole, axis, start), view = lower_view(lowering, part);
+        if (view.buffer != place.buffer || view.offset != place.offset) {
+            kernel.body = &kernel.function->body;
+            Buffer *source = kernel_operand(&kernel, part);
+            Coordinates at = open_physical(&kernel, &part->type, lanes), to = at;
+            to.at[axis] = expr_add(lowering->exprs, at.at[axis], start);
+            Access read = kernel_access(&kernel, source, &part->type, &at), write = kernel_access(&kernel, target, type, &to);
+            kernel_store(&kernel, kernel_load(&kernel, &read, (TileShape){1, 1, lanes}), &write);
+            copies++;
+        }
         start = expr_add(lowering->exprs, start, part->type.dims[axis]);
     }
-    kernel_end(&kernel);
+    kernel.body = &kernel.function->body;
+    if (copies) kernel_fill_halos(&kernel);
+    if (copies) kernel_end(&kernel);
+    else lowering->loops->functions.count--; /* nothing to do */
+}
+
+static int times_joined(const Block *block, const Value *part) {
+    int times = 0;
+    for (const Op *op = block->first; op; op = op->next)
+        for (int i = 0; i < op->operand_count && op->kind == OP_CONCAT; i++) times += op->operands[i] == part;
+    return times;
+}
+
+/* Memory of a concatenation comes first, so that what computes a part can write it there. A part that is
+ * joined twice is copied, since no function may read what it writes. */
+void lower_reserve_parts(Lowering *lowering, const Op *op) {
+    const Type *type = &op->results[0]->type;
+    int axis = (int)op_int(op, ATTR_AXIS, 0);
+    const Expr *start = expr_constant(lowering->exprs, 0);
+    View whole = lower_allocate(lowering, op->results[0]);
+    for (int i = 0; i < op->operand_count; i++) {
+        const Value *part = op->operands[i];
+        if (times_joined(op->parent, part) == 1 && part->type.layout == type->layout && lower_may_place(lowering, part, op->parent))
+            lower_set_view(lowering, part, view_of_part(lowering, type, &whole, axis, start));
+        start = expr_add(lowering->exprs, start, part->type.dims[axis]);
+    }
 }
 
 void lower_FULL(Lowering *lowering, const Op *op) {

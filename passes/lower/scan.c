@@ -88,11 +88,8 @@ static void prepare(Scan *scan) {
 /* A yielded value computed in the body, and nothing else, is computed in its place. */
 static void reserve_yield(Scan *scan, int index, const View *slice) {
     const Value *value = scan->yield->operands[scan->carries + index];
-    if (value->kind != VALUE_RESULT || value->op->parent != scan->op->body) return;
-    OpKind kind = value->op->kind;
-    bool view = kind == OP_RESHAPE || kind == OP_PERMUTE || kind == OP_SLICE || kind == OP_EXPAND || kind == OP_SCAN;
-    for (int i = 0; i < index; i++) view |= scan->yield->operands[scan->carries + i] == value;
-    if (!view && !value->type.layout) lower_set_view(scan->lowering, value, *slice);
+    if (!value->type.layout && lower_may_place(scan->lowering, value, scan->op->body))
+        lower_set_view(scan->lowering, value, *slice);
 }
 
 static bool is_carried(const Scan *scan, const View *view) {

@@ -16,11 +16,13 @@ class Case:
     """inputs, expected: arrays by the names of the entry. rows: the extent of axis 0 to cut a batch along, or 0 to run
     all at once; batch: rows in one call. Expected outputs may have fewer rows than there are inputs. right: labels and
     how many of them the largest element of the first output must meet. strays: rows that may miss the mark, up to ten
-    times."""
+    times. weights: arrays by name, instead of a file. interpreted: false where the interpreter would take minutes."""
 
-    def __init__(self, inputs, expected, mark=SMALL, rows=0, batch=500, right=None, strays=0):
+    def __init__(self, inputs, expected, mark=SMALL, rows=0, batch=500, right=None, strays=0, weights=None,
+                 interpreted=True):
         self.inputs, self.expected, self.mark = inputs, expected, mark
         self.rows, self.batch, self.right, self.strays = rows, batch, right, strays
+        self.weights, self.interpreted = weights, interpreted
 
 
 def safetensors_read(path):
@@ -33,6 +35,20 @@ def safetensors_read(path):
             first, end = entry["data_offsets"]
             tensors[name] = np.frombuffer(data[start + first:start + end], dtypes[entry["dtype"]]).reshape(entry["shape"])
     return tensors
+
+
+def safetensors_write(path, tensors):
+    """f32 tensors."""
+    header, offset = {}, 0
+    for name, tensor in tensors.items():
+        header[name] = {"dtype": "F32", "shape": tensor.shape, "data_offsets": [offset, offset + tensor.nbytes]}
+        offset += tensor.nbytes
+    text = json.dumps(header).encode()
+    text += b" " * (-len(text) % 8)
+    with open(path, "wb") as file:
+        file.write(len(text).to_bytes(8, "little") + text)
+        for tensor in tensors.values():
+            file.write(np.ascontiguousarray(tensor, "<f4"))
 
 
 def digits(data):
@@ -171,3 +187,74 @@ def activations_wide(data):
 
 def lrn(data):
     return layer_case(data, "lrn", "x", "y")
+
+
+# ---- Networks for ImageNet ----
+
+def squeezenet_imagenet(data):
+    """Trained weights. Of the eight photographs two are taken for something else, by the recording, too."""
+    io = np.load(data / "squeezenet-imagenet/io.npz")
+    x = io["images_rgb_224"][..., ::-1] - np.array([103.939, 116.779, 123.68])
+    return Case({"x": np.ascontiguousarray(x.transpose(0, 3, 1, 2), np.float32)}, {"y": io["prob"]}, DEEP, rows=8,
+                batch=5, right=(io["labels"], 6), interpreted=False)
+
+
+def seeded_values(name, shape, scale, middle=0.0):
+    """Numbers that only a name and a place decide, -scale to scale: FNV-1a of the name, then two rounds of mixing."""
+    h = 2166136261
+    for byte in name.encode():
+        h = (h ^ byte) * 16777619 & 0xffffffff
+    values = np.empty(int(np.prod(shape)), np.float32)
+    for first in range(0, values.size, 1 << 20):
+        x = np.arange(first, min(first + (1 << 20), values.size), dtype=np.uint32)
+        x = x * np.uint32(2654435761) + np.uint32(h)
+        for _ in range(2):
+            x = (x ^ x >> np.uint32(16)) * np.uint32(0x45d9f3b)
+        x = x ^ x >> np.uint32(16)
+        values[first:first + x.size] = middle + scale * (x / 2.0 ** 31 - 1)
+    return values.reshape(shape)
+
+
+def seeded_case(data, name, places):
+    """A network of ONNX's light models with seeded weights, for three photographs. places: the name of each layer there
+    by its name in the .tn file."""
+    folder = data / "imagenet-arch-seeded"
+    seeded = json.loads((folder / f"{name}.json").read_text())["weights"]
+    small = folder / f"{name}_small.safetensors"
+    kept = safetensors_read(small) if small.exists() else {}
+    weights = {}
+    for layer, theirs in places.items():
+        for tensor, suffix in (("weight", "_w_0"), ("bias", "_b_0")):
+            entry = seeded.get(theirs + suffix)
+            if entry is None:
+                weights[f"{layer}.{tensor}"] = kept[theirs + suffix]
+                continue
+            scale = np.sqrt(6.0 / np.prod(entry["shape"][1:])) if entry["slot"] == 1 else 0.1
+            weights[f"{layer}.{tensor}"] = seeded_values(theirs + suffix, entry["shape"], scale)
+    images = np.load(folder / "input.npz")["images_rgb_224"].transpose(0, 3, 1, 2)
+    x = np.ascontiguousarray((images - 117.0) / 58.0, np.float32)
+    y = np.load(folder / f"{name}.npz")["logits"]
+    return Case({"x": x}, {"y": y}, DEEP, rows=3, right=(y.argmax(axis=1), 3), weights=weights, interpreted=False)
+
+
+def alexnet_seeded(data):
+    layers = ["conv1", "conv2", "conv3", "conv4", "conv5", "fc6", "fc7", "fc8"]
+    return seeded_case(data, "bvlc_alexnet", {layer: layer for layer in layers})
+
+
+def vgg19(data):
+    places, at = {}, 0
+    for stage, count in enumerate((2, 2, 4, 4, 4), 1):
+        for i in range(1, count + 1):
+            places[f"features.{at}"] = f"conv{stage}_{i}"
+            at += 2
+        at += 1
+    return seeded_case(data, "vgg19", places | {"classifier.0": "fc6", "classifier.3": "fc7", "classifier.6": "fc8"})
+
+
+def squeezenet(data):
+    places = {"features.0": "conv1", "classifier.1": "conv10"}
+    for number, member in zip(range(2, 10), (3, 4, 6, 7, 9, 10, 11, 12)):
+        for ours, theirs in (("squeeze", "squeeze1x1"), ("expand1x1", "expand1x1"), ("expand3x3", "expand3x3")):
+            places[f"features.{member}.{ours}"] = f"fire{number}/{theirs}"
+    return seeded_case(data, "squeezenet", places)

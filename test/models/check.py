@@ -28,10 +28,14 @@ class Failure(Exception):
 
 
 class Runner:
-    def __init__(self, source, work, tenon, flags, data):
+    def __init__(self, source, work, tenon, flags, data, case):
         self.source, self.work, self.tenon, self.flags = source, work, tenon, flags
-        weights = re.search(r'^weights from "([^"]*)"', source.read_text(), re.MULTILINE)
-        self.weights = [f"--weights={data / weights[1]}"] if weights else []
+        named = re.search(r'^weights from "([^"]*)"', source.read_text(), re.MULTILINE)
+        weights = data / named[1] if named else None
+        if case.weights is not None:
+            weights = work / "weights.safetensors"
+            cases.safetensors_write(weights, case.weights)
+        self.weights = [f"--weights={weights}"] if weights else []
 
     def command(self, *arguments):
         result = subprocess.run([self.tenon, *map(str, arguments)], capture_output=True, text=True)
@@ -105,7 +109,7 @@ def check_interpreter(runner, case):
 
 
 def check(runner, case):
-    if not runner.flags:
+    if case.interpreted and not runner.flags:
         check_interpreter(runner, case)
     library = runner.compile()
     got = run_all(runner, case, library)
@@ -126,7 +130,8 @@ def main():
     source, work, data = pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2]), pathlib.Path(data)
     work.mkdir(parents=True, exist_ok=True)
     try:
-        check(Runner(source, work, sys.argv[3], sys.argv[4:], data), getattr(cases, source.stem)(data))
+        case = getattr(cases, source.stem)(data)
+        check(Runner(source, work, sys.argv[3], sys.argv[4:], data, case), case)
     except Failure as failure:
         print(f"{source.name}: {failure}", file=sys.stderr)
         return 1
