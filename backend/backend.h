@@ -1,4 +1,5 @@
-/* From scheduled loops to native code. The backend decides nothing: tiles, orders and places are in the loop IR. */
+/* From scheduled loops to native code. The backend decides nothing: tiles, orders and places are in the loop
+ * IR. */
 #ifndef TENON_BACKEND_BACKEND_H
 #define TENON_BACKEND_BACKEND_H
 
@@ -12,8 +13,8 @@ typedef struct BackendOptions {
     const char *options_text; /* recorded in the info */
     const char *version;
     const char *source_sha256, *weights_sha256;
-    bool threads;    /* entries take an executor */
-    bool cpu_check;  /* entries are IFUNCs that test the CPU at load */
+    bool threads;   /* entries take an executor */
+    bool cpu_check; /* entries are IFUNCs that test the CPU at load */
     bool line_tables;
 } BackendOptions;
 
@@ -32,8 +33,10 @@ extern const char weights_section[]; /* the name of that section in the object *
 BlobPlan *blob_plan(const LoopModule *module);
 /* The offset of a constant's bytes; -1: not in the plan. */
 int64_t blob_offset(const BlobPlan *plan, const Buffer *buffer);
-/* Evaluates the constants one by one and writes them at |base| of |descriptor|. False: an error was reported. */
-bool blob_write(const LoopModule *module, const BlobPlan *plan, int descriptor, int64_t base, Diagnostics *diagnostics);
+/* Evaluates the constants one by one and writes them at |base| of |descriptor|. False: an error was reported.
+ */
+bool blob_write(const LoopModule *module, const BlobPlan *plan, int descriptor, int64_t base,
+                Diagnostics *diagnostics);
 
 typedef enum BackendOutput { BACKEND_LLVM, BACKEND_ASSEMBLY, BACKEND_OBJECT } BackendOutput;
 

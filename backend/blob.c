@@ -1,5 +1,5 @@
-/* The weights section: constants one after the other, each evaluated when its turn comes, so that memory holds one at a
- * time. Padding lanes and halos are +0. */
+/* The weights section: constants one after the other, each evaluated when its turn comes, so that memory
+ * holds one at a time. Padding lanes and halos are +0. */
 #include "backend/backend.h"
 
 #include "ir/eval/eval.h"
@@ -73,11 +73,15 @@ static ElementSource element_source(Arena *arena, const Constant *constant, Span
 
 static void store_element(const ElementSource *source, int64_t at, DType dtype, unsigned char *out) {
     if (source->raw && source->raw->dtype == dtype) {
-        memcpy(out, (const unsigned char *)source->raw->bytes + (size_t)at * dtype_bytes(dtype), dtype_bytes(dtype));
+        memcpy(out, (const unsigned char *)source->raw->bytes + (size_t)at * dtype_bytes(dtype),
+               dtype_bytes(dtype));
     } else if (source->raw) {
-        const unsigned char *bytes = (const unsigned char *)source->raw->bytes + (size_t)at * dtype_bytes(source->raw->dtype);
-        if (dtype_is_float(dtype)) dtype_store_float(dtype, out, dtype_load_float(source->raw->dtype, bytes));
-        else dtype_store_integer(dtype, out, dtype_load_integer(source->raw->dtype, bytes));
+        const unsigned char *bytes =
+            (const unsigned char *)source->raw->bytes + (size_t)at * dtype_bytes(source->raw->dtype);
+        if (dtype_is_float(dtype))
+            dtype_store_float(dtype, out, dtype_load_float(source->raw->dtype, bytes));
+        else
+            dtype_store_integer(dtype, out, dtype_load_integer(source->raw->dtype, bytes));
     } else if (source->tensor->floats) {
         dtype_store_float(dtype, out, source->tensor->floats[at]);
     } else {
@@ -95,7 +99,8 @@ typedef struct Sink {
 static bool sink_flush(Sink *sink) {
     size_t done = 0;
     while (done < sink->used) {
-        ssize_t wrote = pwrite(sink->descriptor, sink->bytes + done, sink->used - done, sink->offset + (off_t)done);
+        ssize_t wrote =
+            pwrite(sink->descriptor, sink->bytes + done, sink->used - done, sink->offset + (off_t)done);
         if (wrote < 0 && errno == EINTR) continue;
         if (wrote <= 0) return false;
         done += (size_t)wrote;
@@ -114,24 +119,30 @@ static bool logical_index(const Type *type, const int64_t *place, int64_t *out_i
     }
     for (int i = 0; i < type->layout->count; i++) {
         const Piece *piece = &type->layout->pieces[i];
-        if (piece->kind == PIECE_DIV) out_index[piece->axis] += place[i] * piece->block;
-        else if (piece->kind == PIECE_MOD) out_index[piece->axis] += place[i];
-        else out_index[piece->axis] = place[i] - piece->halo_before;
+        if (piece->kind == PIECE_DIV)
+            out_index[piece->axis] += place[i] * piece->block;
+        else if (piece->kind == PIECE_MOD)
+            out_index[piece->axis] += place[i];
+        else
+            out_index[piece->axis] = place[i] - piece->halo_before;
     }
     for (int i = 0; i < type->rank; i++)
         if (out_index[i] < 0 || out_index[i] >= expr_value(type->dims[i])) return false;
     return true;
 }
 
-/* One stretch along the innermost physical axis: its first |count| places hold elements |stride| apart in the source. */
-static void store_run(const ElementSource *source, int64_t at, int64_t stride, int64_t count, DType dtype, unsigned char *out) {
+/* One stretch along the innermost physical axis: its first |count| places hold elements |stride| apart in the
+ * source. */
+static void store_run(const ElementSource *source, int64_t at, int64_t stride, int64_t count, DType dtype,
+                      unsigned char *out) {
     size_t bytes = dtype_bytes(dtype);
     if (source->raw && source->raw->dtype == dtype && bytes == 4) {
         const unsigned char *from = (const unsigned char *)source->raw->bytes + (size_t)at * 4;
         for (int64_t i = 0; i < count; i++) memcpy(out + 4 * i, from + 4 * i * stride, 4);
         return;
     }
-    for (int64_t i = 0; i < count; i++) store_element(source, at + i * stride, dtype, out + (size_t)i * bytes);
+    for (int64_t i = 0; i < count; i++)
+        store_element(source, at + i * stride, dtype, out + (size_t)i * bytes);
 }
 
 static bool write_constant(const Buffer *buffer, const ElementSource *source, Sink *sink) {
@@ -141,7 +152,8 @@ static bool write_constant(const Buffer *buffer, const ElementSource *source, Si
     int64_t place[BUFFER_RANK_MAX + 1] = {0}, index[RANK_MAX + 1], extents[BUFFER_RANK_MAX + 1] = {0};
     for (int i = 0; i <= last; i++) extents[i] = expr_value(buffer->extents[i]);
     int64_t run_max = PIECE_BYTES / 16, total = buffer_bytes_max(buffer) / (int64_t)bytes;
-    int64_t stride = last < 0 ? 0 : source->strides[axis], limit = last < 0 ? 1 : expr_value(type->dims[axis]);
+    int64_t stride = last < 0 ? 0 : source->strides[axis],
+            limit = last < 0 ? 1 : expr_value(type->dims[axis]);
     for (int64_t done = 0; done < total;) {
         int64_t run = last < 0 ? 1 : extents[last] - place[last], held = 0, at = 0;
         if (run > run_max) run = run_max;
@@ -167,7 +179,8 @@ static bool write_constant(const Buffer *buffer, const ElementSource *source, Si
     return sink_flush(sink);
 }
 
-bool blob_write(const LoopModule *module, const BlobPlan *plan, int descriptor, int64_t base, Diagnostics *diagnostics) {
+bool blob_write(const LoopModule *module, const BlobPlan *plan, int descriptor, int64_t base,
+                Diagnostics *diagnostics) {
     Sink sink = {.descriptor = descriptor, .bytes = malloc(PIECE_BYTES)};
     bool good = sink.bytes != NULL;
     (void)module;

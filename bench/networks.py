@@ -69,7 +69,8 @@ class Builder:
 
     def linear(self, x, outputs):
         (inputs,) = x.extents
-        layer, y = self._layer("fc", x, f"Linear({inputs}, {outputs})", "Gemm", ["weight", "bias"], (outputs,), transB=1)
+        layer, y = self._layer("fc", x, f"Linear({inputs}, {outputs})", "Gemm", ["weight", "bias"], (outputs,),
+                               transB=1)
         self.weights.layer(layer, (outputs, inputs))
         self.flops += 2 * inputs * outputs
         return y
@@ -178,8 +179,8 @@ def googlenet(name, lrn):
 
 
 def resnet(name, counts, bottleneck, excited=False):
-    """torchvision's; excited: with squeeze and excitation, reduction 16. What a unit adds is small, as in a trained one:
-    else the values would double from unit to unit."""
+    """torchvision's; excited: with squeeze and excitation, reduction 16. What a unit adds is small, as in a trained
+    network: else the values would double from unit to unit."""
     b = Builder(name, PICTURE)
 
     def normed(x, channels, kernel, stride=1, scale=1.0):
@@ -213,7 +214,8 @@ def mobilenet(name):
     """The first MobileNet, at full width."""
     b = Builder(name, PICTURE)
     x = b.relu(b.batch_norm(b.conv(b.input, 32, 3, stride=2, padding=1, bias=False)))
-    for cout, stride in ((64, 1), (128, 2), (128, 1), (256, 2), (256, 1), (512, 2), *[(512, 1)] * 5, (1024, 2), (1024, 1)):
+    units = [(64, 1), (128, 2), (128, 1), (256, 2), (256, 1), (512, 2), *[(512, 1)] * 5, (1024, 2), (1024, 1)]
+    for cout, stride in units:
         cin = x.extents[0]
         x = b.relu(b.batch_norm(b.conv(x, cin, 3, stride, padding=1, groups=cin, bias=False)))
         x = b.relu(b.batch_norm(b.conv(x, cout, 1, bias=False)))

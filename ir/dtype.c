@@ -167,4 +167,6 @@ void dtype_store_float(DType dtype, void *bytes, double value) {
     }
 }
 
-void dtype_store_integer(DType dtype, void *bytes, int64_t value) { memcpy(bytes, &value, dtype_bytes(dtype)); }
+void dtype_store_integer(DType dtype, void *bytes, int64_t value) {
+    memcpy(bytes, &value, dtype_bytes(dtype));
+}

@@ -76,8 +76,7 @@ static uint64_t expr_hash(const Expr *expr) {
 
 static bool term_same_atoms(const Term *a, const Term *b) {
     return a->atom_count == b->atom_count &&
-           (a->atom_count == 0 ||
-            memcmp(a->atoms, b->atoms, (size_t)a->atom_count * sizeof *a->atoms) == 0);
+           (a->atom_count == 0 || memcmp(a->atoms, b->atoms, (size_t)a->atom_count * sizeof *a->atoms) == 0);
 }
 
 static bool expr_same(const Expr *a, const Expr *b) {
@@ -86,7 +85,8 @@ static bool expr_same(const Expr *a, const Expr *b) {
     if (a->kind != EXPR_SUM) return a->left == b->left && a->right == b->right;
     if (a->term_count != b->term_count) return false;
     for (int i = 0; i < a->term_count; i++)
-        if (a->terms[i].coefficient != b->terms[i].coefficient || !term_same_atoms(&a->terms[i], &b->terms[i]))
+        if (a->terms[i].coefficient != b->terms[i].coefficient ||
+            !term_same_atoms(&a->terms[i], &b->terms[i]))
             return false;
     return true;
 }
@@ -140,7 +140,8 @@ static void sum_add_term(Sum *sum, Term term) {
         return;
     }
     vector_push(sum->table->arena, &sum->terms, term);
-    memmove(&sum->terms.items[at + 1], &sum->terms.items[at], (size_t)(sum->terms.count - 1 - at) * sizeof(Term));
+    memmove(&sum->terms.items[at + 1], &sum->terms.items[at],
+            (size_t)(sum->terms.count - 1 - at) * sizeof(Term));
     sum->terms.items[at] = term;
 }
 
@@ -181,7 +182,8 @@ static bool is_atom_term(const Term *term, ExprKind kind) {
     return term->atom_count == 1 && term->atoms[0]->kind == kind;
 }
 
-/* b * (a / b) + a % b = a: joins the two halves of an index that was taken apart. True when something changed. */
+/* b * (a / b) + a % b = a: joins the two halves of an index that was taken apart. True when something
+ * changed. */
 static bool join_halves(Sum *sum) {
     for (int i = 0; i < sum->terms.count; i++) {
         Term rest = sum->terms.items[i];
@@ -191,7 +193,8 @@ static bool join_halves(Sum *sum) {
         for (int j = 0; j < sum->terms.count; j++) {
             Term quotient = sum->terms.items[j];
             if (!is_atom_term(&quotient, EXPR_FLOORDIV) || quotient.coefficient != scaled ||
-                quotient.atoms[0]->left != rest.atoms[0]->left || quotient.atoms[0]->right != rest.atoms[0]->right)
+                quotient.atoms[0]->left != rest.atoms[0]->left ||
+                quotient.atoms[0]->right != rest.atoms[0]->right)
                 continue;
             sum_add_scaled(sum, rest.atoms[0]->left, rest.coefficient);
             rest.coefficient = -rest.coefficient;
@@ -227,7 +230,8 @@ const Expr *expr_constant(ExprTable *table, int64_t value) {
 }
 
 const Expr *expr_symbol(ExprTable *table, const Symbol *symbol) {
-    return intern(table, &(Expr){.kind = EXPR_SYMBOL, .symbol = symbol, .min = symbol->min, .max = symbol->max});
+    return intern(table,
+                  &(Expr){.kind = EXPR_SYMBOL, .symbol = symbol, .min = symbol->min, .max = symbol->max});
 }
 
 const Expr *expr_add(ExprTable *table, const Expr *a, const Expr *b) {
@@ -274,7 +278,8 @@ const Expr *expr_mul(ExprTable *table, const Expr *a, const Expr *b) {
     const Term *left = expr_terms(&a, &left_storage, &left_count);
     const Term *right = expr_terms(&b, &right_storage, &right_count);
     for (int i = 0; i < left_count; i++)
-        for (int j = 0; j < right_count; j++) sum_add_term(&sum, term_product(table->arena, &left[i], &right[j]));
+        for (int j = 0; j < right_count; j++)
+            sum_add_term(&sum, term_product(table->arena, &left[i], &right[j]));
     /* A lone atom's term points at a local; the merged terms must not. */
     for (int i = 0; i < sum.terms.count; i++) {
         Term *term = &sum.terms.items[i];
@@ -308,7 +313,8 @@ bool expr_equals(const Expr *expr, int64_t value) {
 
 /* ---- Division ---- */
 
-static const Expr *binary_atom(ExprTable *table, ExprKind kind, const Expr *a, const Expr *b, Interval bounds) {
+static const Expr *binary_atom(ExprTable *table, ExprKind kind, const Expr *a, const Expr *b,
+                               Interval bounds) {
     if (bounds.min == bounds.max) return expr_constant(table, bounds.min);
     return intern(table, &(Expr){.kind = kind, .left = a, .right = b, .min = bounds.min, .max = bounds.max});
 }
@@ -325,7 +331,8 @@ static Interval floordiv_bounds(const Expr *a, const Expr *b) {
     return bounds;
 }
 
-/* Splits a = divisor * quotient + rest, taking whole terms out; the constant's remainder is in [0, divisor). */
+/* Splits a = divisor * quotient + rest, taking whole terms out; the constant's remainder is in [0, divisor).
+ */
 static void split_by_constant(ExprTable *table, const Expr *a, int64_t divisor, const Expr **out_quotient,
                               const Expr **out_rest) {
     Sum quotient = {table}, rest = {table};
@@ -403,8 +410,10 @@ static const Expr *divide_exactly(ExprTable *table, const Expr *a, const Expr *b
                          NEW_ARRAY(table->arena, const Expr *, terms[i].atom_count + 1)};
         int taken = 0;
         for (int j = 0; j < terms[i].atom_count; j++) {
-            if (taken < divisors[0].atom_count && terms[i].atoms[j] == divisors[0].atoms[taken]) taken++;
-            else quotient.atoms[quotient.atom_count++] = terms[i].atoms[j];
+            if (taken < divisors[0].atom_count && terms[i].atoms[j] == divisors[0].atoms[taken])
+                taken++;
+            else
+                quotient.atoms[quotient.atom_count++] = terms[i].atoms[j];
         }
         if (taken != divisors[0].atom_count) return NULL;
         sum_add_term(&sum, quotient);
@@ -445,7 +454,8 @@ const Expr *expr_min(ExprTable *table, const Expr *a, const Expr *b) {
     if (difference->max <= 0) return a;
     if (difference->min >= 0) return b;
     Interval bounds = {a->min < b->min ? a->min : b->min, a->max < b->max ? a->max : b->max};
-    return a->id < b->id ? binary_atom(table, EXPR_MIN, a, b, bounds) : binary_atom(table, EXPR_MIN, b, a, bounds);
+    return a->id < b->id ? binary_atom(table, EXPR_MIN, a, b, bounds)
+                         : binary_atom(table, EXPR_MIN, b, a, bounds);
 }
 
 const Expr *expr_max(ExprTable *table, const Expr *a, const Expr *b) {
@@ -453,7 +463,8 @@ const Expr *expr_max(ExprTable *table, const Expr *a, const Expr *b) {
     if (difference->min >= 0) return a;
     if (difference->max <= 0) return b;
     Interval bounds = {a->min > b->min ? a->min : b->min, a->max > b->max ? a->max : b->max};
-    return a->id < b->id ? binary_atom(table, EXPR_MAX, a, b, bounds) : binary_atom(table, EXPR_MAX, b, a, bounds);
+    return a->id < b->id ? binary_atom(table, EXPR_MAX, a, b, bounds)
+                         : binary_atom(table, EXPR_MAX, b, a, bounds);
 }
 
 /* ---- Looking inside ---- */
@@ -476,7 +487,8 @@ static const Expr *binary_build(ExprTable *table, ExprKind kind, const Expr *a, 
     }
 }
 
-const Expr *expr_substitute(ExprTable *table, const Expr *expr, const Symbol *symbol, const Expr *replacement) {
+const Expr *expr_substitute(ExprTable *table, const Expr *expr, const Symbol *symbol,
+                            const Expr *replacement) {
     if (!expr_uses(expr, symbol)) return expr;
     if (expr->kind == EXPR_SYMBOL) return replacement;
     if (expr->kind != EXPR_SUM)
@@ -504,9 +516,12 @@ const Expr *expr_coefficient(ExprTable *table, const Expr *expr, const Symbol *s
         int found = 0;
         for (int j = 0; j < term->atom_count; j++) {
             const Expr *atom = term->atoms[j];
-            if (atom->kind == EXPR_SYMBOL && atom->symbol == symbol) found++;
-            else if (expr_uses(atom, symbol)) return NULL;
-            else rest.atoms[rest.atom_count++] = atom;
+            if (atom->kind == EXPR_SYMBOL && atom->symbol == symbol)
+                found++;
+            else if (expr_uses(atom, symbol))
+                return NULL;
+            else
+                rest.atoms[rest.atom_count++] = atom;
         }
         if (found > 1) return NULL;
         if (found) sum_add_term(&sum, rest);
@@ -517,7 +532,8 @@ const Expr *expr_coefficient(ExprTable *table, const Expr *expr, const Symbol *s
 int64_t expr_evaluate(const Expr *expr, SymbolLookup lookup, void *context) {
     if (expr->kind == EXPR_SYMBOL) return lookup(expr->symbol, context);
     if (expr->kind != EXPR_SUM) {
-        int64_t a = expr_evaluate(expr->left, lookup, context), b = expr_evaluate(expr->right, lookup, context);
+        int64_t a = expr_evaluate(expr->left, lookup, context),
+                b = expr_evaluate(expr->right, lookup, context);
         switch (expr->kind) {
         case EXPR_FLOORDIV: return b ? floor_div(a, b) : 0;
         case EXPR_MOD: return b ? floor_mod(a, b) : 0;
@@ -571,8 +587,10 @@ static void print_term(Text *text, const Term *term, bool first) {
         return;
     }
     bool product = term->atom_count > 1 || coefficient != 1;
-    if (coefficient == -1 && first) text_puts(text, "-1*");
-    else if (coefficient != 1) text_printf(text, "%lld*", (long long)coefficient);
+    if (coefficient == -1 && first)
+        text_puts(text, "-1*");
+    else if (coefficient != 1)
+        text_printf(text, "%lld*", (long long)coefficient);
     for (int i = 0; i < term->atom_count; i++) {
         if (i) text_putc(text, '*');
         print_atom(text, term->atoms[i], product);

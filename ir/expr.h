@@ -1,10 +1,11 @@
-/* Integer expressions over symbols: extents, strides and indices. One expression per meaning: they are interned in
- * canonical form (sums of products of atoms), so two equal expressions are one pointer. An atom is a symbol or a floor
- * division, remainder, minimum or maximum that could not be simplified. Every expression knows bounds of its value,
- * taken from the bounds of its symbols. Symbols stand for an entry's dims, for loop variables, for a tile's row and
- * lane, and for indices read from tensors.
+/* Integer expressions over symbols: extents, strides and indices. One expression per meaning: they are
+ * interned in canonical form (sums of products of atoms), so two equal expressions are one pointer. An atom
+ * is a symbol or a floor division, remainder, minimum or maximum that could not be simplified. Every
+ * expression knows bounds of its value, taken from the bounds of its symbols. Symbols stand for an entry's
+ * dims, for loop variables, for a tile's row and lane, and for indices read from tensors.
  *
- * An ExprTable owns its expressions. Arithmetic that overflows 64 bits ends in a saturated bound, never in a trap. */
+ * An ExprTable owns its expressions. Arithmetic that overflows 64 bits ends in a saturated bound, never in a
+ * trap. */
 #ifndef TENON_IR_EXPR_H
 #define TENON_IR_EXPR_H
 
@@ -36,9 +37,9 @@ struct Expr {
     ExprKind kind;
     uint32_t id; /* order of creation */
     int64_t min, max;
-    const Symbol *symbol;  /* EXPR_SYMBOL */
+    const Symbol *symbol;     /* EXPR_SYMBOL */
     const Expr *left, *right; /* the other atoms */
-    int term_count;        /* EXPR_SUM: constants are sums of at most one term; 0 has none */
+    int term_count;           /* EXPR_SUM: constants are sums of at most one term; 0 has none */
     Term *terms;
 };
 
@@ -66,7 +67,8 @@ bool expr_equals(const Expr *expr, int64_t value);
 bool expr_uses(const Expr *expr, const Symbol *symbol);
 
 /* |expr| with |symbol| replaced by |replacement|, simplified again. */
-const Expr *expr_substitute(ExprTable *table, const Expr *expr, const Symbol *symbol, const Expr *replacement);
+const Expr *expr_substitute(ExprTable *table, const Expr *expr, const Symbol *symbol,
+                            const Expr *replacement);
 /* The coefficient of |symbol| when |expr| is linear in it, as an expression free of it; otherwise NULL. */
 const Expr *expr_coefficient(ExprTable *table, const Expr *expr, const Symbol *symbol);
 

@@ -297,39 +297,107 @@ bool op_axes_contain(const Op *op, int axis) {
 
 /* ---- Constants ---- */
 
-static bool constant_name_taken(const Module *module, const char *name) {
-    for (int i = 0; i < module->constants.count; i++)
-        if (strcmp(module->constants.items[i]->name, name) == 0) return true;
-    return false;
+/* Constants by name and scalars by value, in tables of open addressing, so that a module may have very many. Passes
+ * drop constants from the module's list, so the tables are rebuilt when its length is not what they know. */
+typedef struct NameSlot {
+    Constant *constant;
+    int next_suffix; /* the first that may be free */
+} NameSlot;
+
+struct ConstantTable {
+    int count, size;
+    int scanned; /* constants looked at for scalars: values are filled in after a constant is made */
+    NameSlot *names;
+    Constant **scalars;
+};
+
+static uint64_t hash_bytes(uint64_t hash, const void *bytes, size_t count) {
+    for (size_t i = 0; i < count; i++) hash = (hash ^ ((const unsigned char *)bytes)[i]) * 1099511628211u;
+    return hash ^ hash >> 29;
+}
+
+static NameSlot *name_slot(const ConstantTable *table, const char *name) {
+    uint64_t at = hash_bytes(14695981039346656037u, name, strlen(name));
+    for (;; at++) {
+        NameSlot *slot = &table->names[at & (uint64_t)(table->size - 1)];
+        if (!slot->constant || strcmp(slot->constant->name, name) == 0) return slot;
+    }
+}
+
+static bool scalar_has_value(const Constant *constant, DType dtype, double value) {
+    double found;
+    return constant->value->type.dtype == dtype && value_is_constant_scalar(constant->value, &found) &&
+           memcmp(&found, &value, sizeof value) == 0;
+}
+
+static Constant **scalar_slot(const ConstantTable *table, DType dtype, double value) {
+    uint64_t at = hash_bytes((uint64_t)dtype + 1, &value, sizeof value);
+    for (;; at++) {
+        Constant **slot = &table->scalars[at & (uint64_t)(table->size - 1)];
+        if (!*slot || scalar_has_value(*slot, dtype, value)) return slot;
+    }
+}
+
+static void table_add(ConstantTable *table, Constant *constant) {
+    NameSlot *slot = name_slot(table, constant->name);
+    if (!slot->constant) *slot = (NameSlot){constant, 1};
+    table->count++;
+}
+
+static void table_scan(ConstantTable *table, const Module *module) {
+    for (; table->scanned < module->constants.count; table->scanned++) {
+        Constant *constant = module->constants.items[table->scanned];
+        double value;
+        if (constant->value->type.rank || !value_is_constant_scalar(constant->value, &value)) continue;
+        Constant **slot = scalar_slot(table, constant->value->type.dtype, value);
+        if (!*slot) *slot = constant;
+    }
+}
+
+static ConstantTable *table_current(Module *module) {
+    ConstantTable *table = module->constant_table;
+    int count = module->constants.count;
+    if (table && table->count == count && 2 * (count + 1) <= table->size) return table;
+    table = module->constant_table = NEW(module->arena, ConstantTable);
+    for (table->size = 64; table->size < 4 * (count + 1);) table->size *= 2;
+    table->names = NEW_ARRAY(module->arena, NameSlot, table->size);
+    table->scalars = NEW_ARRAY(module->arena, Constant *, table->size);
+    for (int i = 0; i < count; i++) table_add(table, module->constants.items[i]);
+    return table;
+}
+
+static const char *unique_name(Module *module, const ConstantTable *table, const char *name) {
+    NameSlot *base = name_slot(table, name);
+    if (!base->constant) return arena_strdup(module->arena, name);
+    for (;;) {
+        const char *unique = arena_printf(module->arena, "%s.%d", name, base->next_suffix++);
+        if (!name_slot(table, unique)->constant) return unique;
+    }
 }
 
 Constant *constant_create(Module *module, ConstantKind kind, const char *name, Type type, Span span) {
-    const char *unique = arena_strdup(module->arena, name);
-    for (int suffix = 1; constant_name_taken(module, unique); suffix++)
-        unique = arena_printf(module->arena, "%s.%d", name, suffix);
     Constant *constant = NEW(module->arena, Constant);
     constant->kind = kind;
-    constant->name = unique;
+    constant->name = unique_name(module, table_current(module), name);
     constant->span = span;
     constant->value = value_create(module, VALUE_CONSTANT, type);
     constant->value->constant = constant;
-    constant->value->name = unique;
+    constant->value->name = constant->name;
+    table_add(module->constant_table, constant);
     vector_push(module->arena, &module->constants, constant);
     return constant;
 }
 
 Value *constant_scalar(Module *module, DType dtype, double value, Span span) {
-    for (int i = 0; i < module->constants.count; i++) {
-        Constant *constant = module->constants.items[i];
-        double found;
-        if (constant->value->type.dtype == dtype && constant->value->type.rank == 0 &&
-            value_is_constant_scalar(constant->value, &found) && memcmp(&found, &value, sizeof value) == 0)
-            return constant->value;
-    }
+    double rounded = dtype_is_float(dtype) ? dtype_round(dtype, value) : (double)dtype_saturate(dtype, value);
+    ConstantTable *table = table_current(module);
+    table_scan(table, module);
+    Constant *known = *scalar_slot(table, dtype, rounded);
+    if (known) return known->value;
     Constant *constant = constant_create(module, CONSTANT_INLINE, "c", type_make(dtype, 0, NULL), span);
     if (dtype_is_float(dtype)) {
         constant->floats = NEW(module->arena, double);
-        constant->floats[0] = dtype_round(dtype, value);
+        constant->floats[0] = rounded;
     } else {
         constant->integers = NEW(module->arena, int64_t);
         constant->integers[0] = dtype_saturate(dtype, value);

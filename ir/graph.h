@@ -100,6 +100,7 @@ typedef struct Op Op;
 typedef struct Block Block;
 typedef struct Module Module;
 typedef struct Constant Constant;
+typedef struct ConstantTable ConstantTable;
 
 typedef enum ValueKind { VALUE_RESULT, VALUE_ARGUMENT, VALUE_CONSTANT } ValueKind;
 
@@ -209,6 +210,7 @@ struct Module {
     Diagnostics *diagnostics;
     VECTOR(Dim *) dims;
     VECTOR(Constant *) constants;
+    ConstantTable *constant_table; /* finds them by name and value; kept by constant_create */
     VECTOR(State *) states;
     VECTOR(Entry *) entries;
     VECTOR(const Layout *) layouts;

@@ -27,7 +27,8 @@ static Value *parse_operand(GraphParser *parser) {
     reader_next(reader);
     if (token.kind == TOKEN_GLOBAL) {
         Value *constant = find_constant(parser, token.text);
-        if (!constant) reader_error(reader, token.span, "constant @%s is not defined before its use", token.text);
+        if (!constant)
+            reader_error(reader, token.span, "constant @%s is not defined before its use", token.text);
         return constant;
     }
     for (int i = parser->values.count - 1; token.kind == TOKEN_VALUE && i >= 0; i--)
@@ -49,7 +50,8 @@ static const Layout *parse_layout(GraphParser *parser) {
         Piece *piece = &layout.pieces[layout.count++];
         if (word[0] != 'd' || word[1] < '0' || word[1] >= '0' + RANK_MAX || word[2])
             reader_error(reader, span, "'%s' names no axis; axes are d0 to d%d", word, RANK_MAX - 1);
-        else piece->axis = word[1] - '0';
+        else
+            piece->axis = word[1] - '0';
         if (reader_take_mark(reader, '/')) {
             piece->kind = PIECE_DIV;
             piece->block = reader_integer(reader);
@@ -59,7 +61,8 @@ static const Layout *parse_layout(GraphParser *parser) {
                 piece->block = piece->block * 10 + (*c - '0');
             reader_next(reader);
         }
-        if (piece->kind != PIECE_WHOLE && piece->block < 1) reader_error(reader, span, "a block has at least 1 element");
+        if (piece->kind != PIECE_WHOLE && piece->block < 1)
+            reader_error(reader, span, "a block has at least 1 element");
         if (reader_take_word(reader, "halo")) {
             piece->halo_before = reader_integer(reader);
             reader_expect_mark(reader, ':');
@@ -95,13 +98,17 @@ static void parse_attr_value(GraphParser *parser, Op *op, AttrId id) {
     case ATTR_KIND_EXPRS:
         reader_expect_mark(reader, '[');
         while (!reader->failed && !reader_at_mark(reader, ']')) {
-            if (attr_infos[id].kind == ATTR_KIND_INTS) vector_push(module->arena, &integers, reader_integer(reader));
-            else vector_push(module->arena, &exprs, reader_expr(reader));
+            if (attr_infos[id].kind == ATTR_KIND_INTS)
+                vector_push(module->arena, &integers, reader_integer(reader));
+            else
+                vector_push(module->arena, &exprs, reader_expr(reader));
             if (!reader_take_mark(reader, ',')) break;
         }
         reader_expect_mark(reader, ']');
-        if (attr_infos[id].kind == ATTR_KIND_INTS) op_set_ints(module, op, id, integers.items, integers.count);
-        else op_set_exprs(module, op, id, exprs.items, exprs.count);
+        if (attr_infos[id].kind == ATTR_KIND_INTS)
+            op_set_ints(module, op, id, integers.items, integers.count);
+        else
+            op_set_exprs(module, op, id, exprs.items, exprs.count);
     }
 }
 
@@ -113,8 +120,10 @@ static void parse_attrs(GraphParser *parser, Op *op) {
         const char *word = reader_word(reader, "an attribute");
         AttrId id = attr_from_text(word, strlen(word));
         reader_expect_mark(reader, '=');
-        if (id == ATTR_COUNT) reader_error(reader, span, "there is no attribute '%s'", word);
-        else parse_attr_value(parser, op, id);
+        if (id == ATTR_COUNT)
+            reader_error(reader, span, "there is no attribute '%s'", word);
+        else
+            parse_attr_value(parser, op, id);
         if (!reader_take_mark(reader, ',')) break;
     }
     reader_expect_mark(reader, '}');
@@ -144,7 +153,8 @@ static void parse_schedule(GraphParser *parser, Op *op) {
         } else if (strcmp(key, "block") == 0) {
             schedule->block = reader_integer(reader);
         } else {
-            reader_error(reader, span, "a schedule has no '%s'; keys are variant, tile, items, chunk, block", key);
+            reader_error(reader, span, "a schedule has no '%s'; keys are variant, tile, items, chunk, block",
+                         key);
         }
         if (!reader_take_mark(reader, ',')) break;
     }
@@ -164,7 +174,8 @@ static void parse_region(GraphParser *parser, Op *op) {
             Span span = reader->token.span;
             const char *name = reader_value(reader);
             reader_expect_mark(reader, ':');
-            define(parser, name, block_add_argument(parser->module, op->body, parse_type(parser), name), span);
+            define(parser, name, block_add_argument(parser->module, op->body, parse_type(parser), name),
+                   span);
             if (!reader_take_mark(reader, ',')) break;
         }
         reader_expect_mark(reader, ')');
@@ -182,7 +193,8 @@ static bool infer_results(GraphParser *parser, Op *op) {
     if (op->kind != OP_CLUSTER) return infer_op(parser->module, op);
     if (!op->body->last || op->body->last->kind != OP_YIELD) return false;
     const Op *yield = op->body->last;
-    for (int i = 0; i < yield->operand_count; i++) op_add_result(parser->module, op, yield->operands[i]->type);
+    for (int i = 0; i < yield->operand_count; i++)
+        op_add_result(parser->module, op, yield->operands[i]->type);
     return true;
 }
 
@@ -197,8 +209,8 @@ static void finish_op(GraphParser *parser, Op *op, const Tokens *names, const Ty
         return;
     }
     if (names->count != op->result_count || types->count != op->result_count) {
-        reader_error(reader, span, "'%s' has %d results; %d names and %d types are given", op_infos[op->kind].text,
-                     op->result_count, names->count, types->count);
+        reader_error(reader, span, "'%s' has %d results; %d names and %d types are given",
+                     op_infos[op->kind].text, op->result_count, names->count, types->count);
         return;
     }
     for (int i = 0; i < op->result_count; i++) {
@@ -206,10 +218,10 @@ static void finish_op(GraphParser *parser, Op *op, const Tokens *names, const Ty
         Type plain = types->items[i];
         plain.layout = type->layout;
         if (!type_equal(&plain, type)) {
-            Diagnostic *diagnostic = diagnose_error(parser->module->diagnostics, E0503, span,
-                                                    "'%s': the result is %s, not %s", op_infos[op->kind].text,
-                                                    type_text(parser->module->arena, type),
-                                                    type_text(parser->module->arena, &types->items[i]));
+            Diagnostic *diagnostic =
+                diagnose_error(parser->module->diagnostics, E0503, span, "'%s': the result is %s, not %s",
+                               op_infos[op->kind].text, type_text(parser->module->arena, type),
+                               type_text(parser->module->arena, &types->items[i]));
             (void)diagnostic;
         }
         type->layout = types->items[i].layout;
@@ -250,7 +262,8 @@ static void parse_op(GraphParser *parser, Block *block) {
             vector_push(arena, &types, type);
         } while (reader_take_mark(reader, ',') && !reader->failed);
     }
-    if (reader->token.kind == TOKEN_GLOBAL && names.count + (kind == OP_YIELD) > 0) op->path = reader_global(reader);
+    if (reader->token.kind == TOKEN_GLOBAL && names.count + (kind == OP_YIELD) > 0)
+        op->path = reader_global(reader);
     Span place = reader_place(reader);
     if (place.file) op->span = place;
     int outer = parser->values.count;
@@ -266,7 +279,8 @@ static void parse_block(GraphParser *parser, Block *block) {
         parse_op(parser, block);
         if (block->last && block->last->kind == OP_YIELD) return;
     }
-    if (!reader->failed) reader_error(reader, reader->token.span, "expected an operator; a block ends with yield");
+    if (!reader->failed)
+        reader_error(reader, reader->token.span, "expected an operator; a block ends with yield");
 }
 
 static void parse_dense(GraphParser *parser, Constant *constant) {
@@ -277,8 +291,10 @@ static void parse_dense(GraphParser *parser, Constant *constant) {
     Span span = reader->token.span;
     reader_expect_mark(reader, '[');
     while (!reader->failed && !reader_at_mark(reader, ']')) {
-        if (real) vector_push(parser->module->arena, &floats, reader_number(reader));
-        else vector_push(parser->module->arena, &integers, reader_integer(reader));
+        if (real)
+            vector_push(parser->module->arena, &floats, reader_number(reader));
+        else
+            vector_push(parser->module->arena, &integers, reader_integer(reader));
         if (!reader_take_mark(reader, ',')) break;
     }
     reader_expect_mark(reader, ']');
@@ -338,9 +354,12 @@ void graph_parse_constant(GraphParser *parser) {
     bool dense = reader_take_word(reader, "dense");
     if (!dense) reader_expect_word(reader, "weights");
     if (reader->failed) return;
-    Constant *constant = constant_create(parser->module, dense ? CONSTANT_INLINE : CONSTANT_WEIGHTS, name, type, span);
-    if (dense) parse_dense(parser, constant);
-    else parse_weights(parser, constant);
+    Constant *constant =
+        constant_create(parser->module, dense ? CONSTANT_INLINE : CONSTANT_WEIGHTS, name, type, span);
+    if (dense)
+        parse_dense(parser, constant);
+    else
+        parse_weights(parser, constant);
     constant->span = reader_place(reader);
 }
 
@@ -355,7 +374,8 @@ void graph_parse_dim(GraphParser *parser) {
         reader_next(reader);
         max = reader_integer(reader);
     }
-    if (min < 0 || max < min) reader_error(reader, dim->span, "the bounds of '%s' are not 0 <= low <= high", dim->name);
+    if (min < 0 || max < min)
+        reader_error(reader, dim->span, "the bounds of '%s' are not 0 <= low <= high", dim->name);
     if (reader_find_symbol(reader, dim->name))
         diagnose_error(parser->module->diagnostics, E0502, dim->span, "dim '%s' is defined twice", dim->name);
     dim->symbol = symbol_create(parser->module->arena, dim->name, min, max);
@@ -384,7 +404,8 @@ static void parse_state(GraphParser *parser) {
     reader_expect_mark(reader, '=');
     const char *initial = reader_global(reader);
     state->initial = find_constant(parser, initial);
-    if (!reader->failed && !state->initial) reader_error(reader, state->span, "constant @%s is not defined", initial);
+    if (!reader->failed && !state->initial)
+        reader_error(reader, state->span, "constant @%s is not defined", initial);
     vector_push(parser->module->arena, &parser->module->states, state);
 }
 
@@ -402,7 +423,8 @@ static void collect_dims(GraphParser *parser, Entry *entry) {
         for (int j = 0; j < entry->input_count; j++)
             used |= type_mentions(&entry->block->arguments[j]->type, module->dims.items[i]->symbol);
         for (int j = 0; j < entry->output_count; j++)
-            used |= type_mentions(&block_terminator(entry->block)->operands[j]->type, module->dims.items[i]->symbol);
+            used |= type_mentions(&block_terminator(entry->block)->operands[j]->type,
+                                  module->dims.items[i]->symbol);
         if (used) entry->dims[entry->dim_count++] = module->dims.items[i];
     }
 }
@@ -501,8 +523,8 @@ static void parse_entry(GraphParser *parser) {
     if (reader->failed) return;
     Op *yield = block_terminator(entry->block);
     if (yield->operand_count != entry->output_count + entry->state_count) {
-        reader_error(reader, span, "the entry yields %d values; it has %d results and %d states", yield->operand_count,
-                     entry->output_count, entry->state_count);
+        reader_error(reader, span, "the entry yields %d values; it has %d results and %d states",
+                     yield->operand_count, entry->output_count, entry->state_count);
         return;
     }
     for (int i = 0; i < entry->output_count; i++)
@@ -523,11 +545,16 @@ Module *graph_parse(Arena *arena, Diagnostics *diagnostics, const SourceFile *so
     Span version_span = reader->token.span;
     if (reader_integer(reader) != 1) reader_error(reader, version_span, "this program reads version 1");
     while (!reader->failed && reader->token.kind != TOKEN_END) {
-        if (reader_take_word(reader, "dim")) graph_parse_dim(&parser);
-        else if (reader_take_word(reader, "const")) graph_parse_constant(&parser);
-        else if (reader_take_word(reader, "state")) parse_state(&parser);
-        else if (reader_take_word(reader, "entry")) parse_entry(&parser);
-        else reader_error(reader, reader->token.span, "expected dim, const, state or entry");
+        if (reader_take_word(reader, "dim"))
+            graph_parse_dim(&parser);
+        else if (reader_take_word(reader, "const"))
+            graph_parse_constant(&parser);
+        else if (reader_take_word(reader, "state"))
+            parse_state(&parser);
+        else if (reader_take_word(reader, "entry"))
+            parse_entry(&parser);
+        else
+            reader_error(reader, reader->token.span, "expected dim, const, state or entry");
     }
     parser.module->current_entry = NULL;
     return diagnostics_error_count(diagnostics) == errors ? parser.module : NULL;

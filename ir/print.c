@@ -5,7 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Names of values within one entry or recipe: hints made unique, the nameless numbered in order of printing. */
+/* Names of values within one entry or recipe: hints made unique, the nameless numbered in order of printing.
+ */
 typedef struct Names {
     int id_count;
     const char **by_id; /* indexed by value id */
@@ -23,8 +24,8 @@ static bool name_taken(const Names *names, const char *name) {
 static bool hint_is_usable(const char *hint) {
     if (!hint || !hint[0] || (hint[0] >= '0' && hint[0] <= '9')) return false;
     for (const char *c = hint; *c; c++)
-        if (!(*c == '_' || (*c == '.' && c[1] && c[1] != '.') || (*c >= '0' && *c <= '9') || (*c >= 'a' && *c <= 'z') ||
-              (*c >= 'A' && *c <= 'Z')))
+        if (!(*c == '_' || (*c == '.' && c[1] && c[1] != '.') || (*c >= '0' && *c <= '9') ||
+              (*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z')))
             return false;
     return true;
 }
@@ -64,8 +65,10 @@ static void print_attr(Text *text, const Attr *attr) {
         text_putc(text, '[');
         for (int i = 0; i < attr->count; i++) {
             if (i) text_puts(text, ", ");
-            if (attr->integers) text_printf(text, "%lld", (long long)attr->integers[i]);
-            else expr_print(text, attr->exprs[i]);
+            if (attr->integers)
+                text_printf(text, "%lld", (long long)attr->integers[i]);
+            else
+                expr_print(text, attr->exprs[i]);
         }
         text_putc(text, ']');
         break;
@@ -79,7 +82,8 @@ static void schedule_print(Text *text, const Schedule *schedule) {
         separator = ", ";
     }
     if (schedule->rows) {
-        text_printf(text, "%stile = %d x %d x %d", separator, schedule->rows, schedule->vectors, schedule->lanes);
+        text_printf(text, "%stile = %d x %d x %d", separator, schedule->rows, schedule->vectors,
+                    schedule->lanes);
         separator = ", ";
     }
     const struct {
@@ -177,8 +181,10 @@ static void print_constant(Text *text, const Module *module, const Constant *con
         int64_t count = type_count_max(&constant->value->type);
         for (int64_t i = 0; i < count; i++) {
             if (i) text_puts(text, ", ");
-            if (constant->floats) text_double(text, constant->floats[i]);
-            else text_printf(text, "%lld", (long long)constant->integers[i]);
+            if (constant->floats)
+                text_double(text, constant->floats[i]);
+            else
+                text_printf(text, "%lld", (long long)constant->integers[i]);
         }
         text_putc(text, ']');
     } else {
@@ -236,9 +242,11 @@ static void print_entry(Text *text, const Module *module, const Entry *entry) {
 void graph_print_definitions(Text *text, const Module *module) {
     for (int i = 0; i < module->dims.count; i++) {
         const Dim *dim = module->dims.items[i];
-        text_printf(text, "dim %s = %lld..%lld\n", dim->name, (long long)dim->symbol->min, (long long)dim->symbol->max);
+        text_printf(text, "dim %s = %lld..%lld\n", dim->name, (long long)dim->symbol->min,
+                    (long long)dim->symbol->max);
     }
-    for (int i = 0; i < module->constants.count; i++) print_constant(text, module, module->constants.items[i]);
+    for (int i = 0; i < module->constants.count; i++)
+        print_constant(text, module, module->constants.items[i]);
 }
 
 void graph_print(Text *text, const Module *module) {

@@ -8,7 +8,8 @@
 
 enum { DEPTH_MAX = 200 };
 
-void reader_init(Reader *reader, Arena *arena, Diagnostics *diagnostics, const SourceFile *source, ExprTable *exprs) {
+void reader_init(Reader *reader, Arena *arena, Diagnostics *diagnostics, const SourceFile *source,
+                 ExprTable *exprs) {
     *reader = (Reader){.arena = arena, .diagnostics = diagnostics, .source = source, .exprs = exprs};
     reader_next(reader);
 }
@@ -17,7 +18,8 @@ void reader_error(Reader *reader, Span span, const char *format, ...) {
     if (!reader->failed) {
         va_list arguments;
         va_start(arguments, format);
-        diagnose_error(reader->diagnostics, E0501, span, "%s", arena_vprintf(reader->arena, format, arguments));
+        diagnose_error(reader->diagnostics, E0501, span, "%s",
+                       arena_vprintf(reader->arena, format, arguments));
         va_end(arguments);
     }
     reader->failed = true;
@@ -45,10 +47,12 @@ static void skip_blanks(Reader *reader) {
     }
 }
 
-/* A name that may end in '.' before a range ("0..8" never starts with a letter, but "N..8" must not eat the dots). */
+/* A name that may end in '.' before a range ("0..8" never starts with a letter, but "N..8" must not eat the
+ * dots). */
 static const char *take_name(Reader *reader) {
     uint32_t start = reader->offset;
-    while (peek(reader, 0) >= 0 && is_word((char)peek(reader, 0)) && !(peek(reader, 0) == '.' && peek(reader, 1) == '.'))
+    while (peek(reader, 0) >= 0 && is_word((char)peek(reader, 0)) &&
+           !(peek(reader, 0) == '.' && peek(reader, 1) == '.'))
         reader->offset++;
     return arena_strndup(reader->arena, reader->source->text + start, reader->offset - start);
 }
@@ -59,7 +63,8 @@ static const char *take_quoted(Reader *reader) {
     for (;;) {
         int c = peek(reader, 0);
         if (c < 0 || c == '\n') {
-            reader_error(reader, (Span){reader->source, start, reader->offset}, "the string does not end on its line");
+            reader_error(reader, (Span){reader->source, start, reader->offset},
+                         "the string does not end on its line");
             return "";
         }
         reader->offset++;
@@ -67,8 +72,10 @@ static const char *take_quoted(Reader *reader) {
         if (c == '\\') {
             c = peek(reader, 0);
             reader->offset++;
-            if (c == 'n') c = '\n';
-            else if (c == 't') c = '\t';
+            if (c == 'n')
+                c = '\n';
+            else if (c == 't')
+                c = '\t';
             else if (c == 'x') {
                 char digits[3] = {(char)peek(reader, 0), (char)peek(reader, 1), 0};
                 c = (int)strtol(digits, NULL, 16);
@@ -91,7 +98,8 @@ static void take_number(Reader *reader, Token *token) {
         while (isdigit(peek(reader, 0))) reader->offset++;
     }
     if ((peek(reader, 0) == 'e' || peek(reader, 0) == 'E') &&
-        (isdigit(peek(reader, 1)) || ((peek(reader, 1) == '-' || peek(reader, 1) == '+') && isdigit(peek(reader, 2))))) {
+        (isdigit(peek(reader, 1)) ||
+         ((peek(reader, 1) == '-' || peek(reader, 1) == '+') && isdigit(peek(reader, 2))))) {
         real = true;
         reader->offset += 2;
         while (isdigit(peek(reader, 0))) reader->offset++;
@@ -200,8 +208,10 @@ int64_t reader_integer(Reader *reader) {
 double reader_number(Reader *reader) {
     bool negative = reader_take_mark(reader, '-');
     double value = reader->token.real;
-    if (reader_at_word(reader, "inf")) value = INFINITY;
-    else if (reader_at_word(reader, "nan")) value = NAN;
+    if (reader_at_word(reader, "inf"))
+        value = INFINITY;
+    else if (reader_at_word(reader, "nan"))
+        value = NAN;
     else if (reader->token.kind != TOKEN_INTEGER && reader->token.kind != TOKEN_FLOAT) {
         reader_error(reader, reader->token.span, "expected a number");
         return 0;
@@ -281,12 +291,16 @@ static const Expr *read_product(Reader *reader) {
            at_constant_remainder(reader)) {
         Token mark = reader->token;
         reader_next(reader);
-        const Expr *right = mark.kind == TOKEN_MARK ? read_atom(reader)
-                                                    : expr_constant(reader->exprs, atoll(mark.text));
-        if (mark.mark == '*') product = expr_mul(reader->exprs, product, right);
-        else if (right->min < 1) reader_error(reader, mark.span, "the divisor may be less than 1");
-        else if (mark.mark == '/') product = expr_floordiv(reader->exprs, product, right);
-        else product = expr_mod(reader->exprs, product, right);
+        const Expr *right =
+            mark.kind == TOKEN_MARK ? read_atom(reader) : expr_constant(reader->exprs, atoll(mark.text));
+        if (mark.mark == '*')
+            product = expr_mul(reader->exprs, product, right);
+        else if (right->min < 1)
+            reader_error(reader, mark.span, "the divisor may be less than 1");
+        else if (mark.mark == '/')
+            product = expr_floordiv(reader->exprs, product, right);
+        else
+            product = expr_mod(reader->exprs, product, right);
     }
     return product;
 }
@@ -359,8 +373,11 @@ void place_print(Text *text, Span span) {
 
 void global_print(Text *text, const char *name) {
     bool plain = is_word_start(name[0]) || isdigit((unsigned char)name[0]);
-    for (const char *c = name; *c; c++) plain = plain && is_word(*c) && !(c[0] == '.' && (c[1] == '.' || !c[1]));
+    for (const char *c = name; *c; c++)
+        plain = plain && is_word(*c) && !(c[0] == '.' && (c[1] == '.' || !c[1]));
     text_putc(text, '@');
-    if (plain) text_puts(text, name);
-    else text_quoted(text, name);
+    if (plain)
+        text_puts(text, name);
+    else
+        text_quoted(text, name);
 }

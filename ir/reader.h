@@ -1,6 +1,6 @@
-/* Tokens of IR text, shared by the parsers of both IRs, and what both grammars have in common: expressions over named
- * symbols, dtypes, places. A Reader reports the first error and then behaves as if at the end of the file, so parsers
- * need not check after each step. */
+/* Tokens of IR text, shared by the parsers of both IRs, and what both grammars have in common: expressions
+ * over named symbols, dtypes, places. A Reader reports the first error and then behaves as if at the end of
+ * the file, so parsers need not check after each step. */
 #ifndef TENON_IR_READER_H
 #define TENON_IR_READER_H
 
@@ -8,15 +8,15 @@
 
 typedef enum TokenKind {
     TOKEN_END,
-    TOKEN_WORD,    /* letters, digits, '_', '.', starting with a letter or '_' */
-    TOKEN_VALUE,   /* %name */
-    TOKEN_GLOBAL,  /* @name or @"any name" */
+    TOKEN_WORD,   /* letters, digits, '_', '.', starting with a letter or '_' */
+    TOKEN_VALUE,  /* %name */
+    TOKEN_GLOBAL, /* @name or @"any name" */
     TOKEN_INTEGER,
     TOKEN_FLOAT,
     TOKEN_STRING,
-    TOKEN_ARROW,   /* -> */
-    TOKEN_RANGE,   /* .. */
-    TOKEN_MARK     /* any other single character */
+    TOKEN_ARROW, /* -> */
+    TOKEN_RANGE, /* .. */
+    TOKEN_MARK   /* any other single character */
 } TokenKind;
 
 typedef struct Token {
@@ -46,7 +46,8 @@ typedef struct Reader {
     VECTOR(SourceFile *) places;
 } Reader;
 
-void reader_init(Reader *reader, Arena *arena, Diagnostics *diagnostics, const SourceFile *source, ExprTable *exprs);
+void reader_init(Reader *reader, Arena *arena, Diagnostics *diagnostics, const SourceFile *source,
+                 ExprTable *exprs);
 void reader_next(Reader *reader);
 void reader_error(Reader *reader, Span span, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
@@ -56,9 +57,9 @@ bool reader_take_mark(Reader *reader, char mark); /* true and past it, if it is 
 bool reader_take_word(Reader *reader, const char *word);
 void reader_expect_mark(Reader *reader, char mark);
 void reader_expect_word(Reader *reader, const char *word);
-const char *reader_word(Reader *reader, const char *what);   /* "" on error */
-const char *reader_value(Reader *reader);                    /* %name */
-const char *reader_global(Reader *reader);                   /* @name */
+const char *reader_word(Reader *reader, const char *what); /* "" on error */
+const char *reader_value(Reader *reader);                  /* %name */
+const char *reader_global(Reader *reader);                 /* @name */
 const char *reader_string(Reader *reader);
 int64_t reader_integer(Reader *reader); /* optional sign */
 double reader_number(Reader *reader);   /* integer, float, inf, nan; optional sign */

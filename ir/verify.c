@@ -11,7 +11,8 @@ typedef struct Verifier {
     bool good;
 } Verifier;
 
-static void complain(Verifier *verifier, Span span, const char *format, ...) __attribute__((format(printf, 3, 4)));
+static void complain(Verifier *verifier, Span span, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 
 static void complain(Verifier *verifier, Span span, const char *format, ...) {
     va_list arguments;
@@ -30,7 +31,8 @@ static bool layout_fits(const Type *type) {
         const Piece *piece = &type->layout->pieces[i];
         if (piece->axis >= type->rank || piece->halo_before < 0 || piece->halo_after < 0) return false;
         if (piece->kind != PIECE_WHOLE && (piece->halo_before || piece->halo_after)) return false;
-        if (piece->kind == PIECE_MOD ? !seen[piece->axis] || open[piece->axis] != piece->block : seen[piece->axis])
+        if (piece->kind == PIECE_MOD ? !seen[piece->axis] || open[piece->axis] != piece->block
+                                     : seen[piece->axis])
             return false;
         seen[piece->axis] = true;
         open[piece->axis] = piece->kind == PIECE_DIV ? piece->block : 0;
@@ -45,7 +47,8 @@ static void verify_type(Verifier *verifier, const Value *value, Span span) {
     if (type->layout && !layout_fits(type))
         complain(verifier, span, "the layout does not fit: %s", type_text(verifier->module->arena, type));
     for (int i = 0; i < type->rank; i++)
-        if (type->dims[i]->max < 0) complain(verifier, span, "a negative extent: %s", type_text(verifier->module->arena, type));
+        if (type->dims[i]->max < 0)
+            complain(verifier, span, "a negative extent: %s", type_text(verifier->module->arena, type));
 }
 
 /* The stored result types must be what the shape rule says today; layouts are free. */
@@ -69,8 +72,8 @@ static void verify_results(Verifier *verifier, Op *op) {
     }
     for (int i = 0; i < op->result_count || i < fresh->result_count; i++) {
         if (i >= op->result_count || i >= fresh->result_count) {
-            complain(verifier, op->span, "'%s' has %d results, not %d", op_infos[op->kind].text, op->result_count,
-                     fresh->result_count);
+            complain(verifier, op->span, "'%s' has %d results, not %d", op_infos[op->kind].text,
+                     op->result_count, fresh->result_count);
             return;
         }
         Type expected = fresh->results[i]->type;
@@ -89,7 +92,8 @@ static void verify_op(Verifier *verifier, Op *op, bool constants_only) {
         complain(verifier, op->span, "'%s' has %d operands", info->text, op->operand_count);
     for (int i = 0; i < op->operand_count; i++) {
         const Value *operand = op->operands[i];
-        if (!operand) complain(verifier, op->span, "'%s' lacks operand %d", info->text, i);
+        if (!operand)
+            complain(verifier, op->span, "'%s' lacks operand %d", info->text, i);
         else if (operand->kind != VALUE_CONSTANT && !verifier->visible[operand->id])
             complain(verifier, op->span, "'%s' uses value %d, which is not defined before it", info->text, i);
         else if (constants_only && operand->kind == VALUE_ARGUMENT)
@@ -130,8 +134,8 @@ static void verify_entry(Verifier *verifier, Entry *entry) {
     entry->checks.count = checks; /* re-inference proves nothing new */
     const Op *yield = entry->block->last;
     if (yield && yield->operand_count != entry->output_count + entry->state_count)
-        complain(verifier, entry->span, "entry %s yields %d values, not %d", entry->name, yield->operand_count,
-                 entry->output_count + entry->state_count);
+        complain(verifier, entry->span, "entry %s yields %d values, not %d", entry->name,
+                 yield->operand_count, entry->output_count + entry->state_count);
     for (int i = 0; verifier->good && i < entry->state_count; i++)
         if (!type_equal(&yield->operands[entry->output_count + i]->type, &entry->states[i]->type))
             complain(verifier, entry->span, "state '%s' changes its type", entry->states[i]->name);

@@ -24,7 +24,8 @@ static void polynomial(const double *points, int count, int skipped, double *out
     for (int i = 0; i < count; i++) {
         if (i == skipped) continue;
         degree++;
-        for (int k = degree; k >= 0; k--) out[k] = (k ? out[k - 1] : 0) - points[i] * (k < degree ? out[k] : 0);
+        for (int k = degree; k >= 0; k--)
+            out[k] = (k ? out[k - 1] : 0) - points[i] * (k < degree ? out[k] : 0);
     }
 }
 
@@ -49,7 +50,8 @@ bool winograd_make(int m, int r, Winograd *out) {
     return true;
 }
 
-/* The growth of rounding errors through one axis: sqrt(mean over outputs of sum A^2 |G|^2 |B|^2 / r), squared for two. */
+/* The growth of rounding errors through one axis: sqrt(mean over outputs of sum A^2 |G|^2 |B|^2 / r), squared
+ * for two. */
 static double growth(const Winograd *w) {
     double total = 0;
     for (int k = 0; k < w->m; k++)

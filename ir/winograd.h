@@ -1,6 +1,6 @@
-/* Winograd's minimal filtering algorithms F(m, r): m outputs of a filter of r taps from m + r - 1 products, generated from a
- * table of points. Source: A. Lavin and S. Gray, "Fast Algorithms for Convolutional Neural Networks" (2016); the
- * construction is Toom and Cook's. Points are chosen for small errors at equal cost. */
+/* Winograd's minimal filtering algorithms F(m, r): m outputs of a filter of r taps from m + r - 1 products,
+ * generated from a table of points. Source: A. Lavin and S. Gray, "Fast Algorithms for Convolutional Neural
+ * Networks" (2016); the construction is Toom and Cook's. Points are chosen for small errors at equal cost. */
 #ifndef TENON_IR_WINOGRAD_H
 #define TENON_IR_WINOGRAD_H
 
@@ -8,8 +8,8 @@
 
 enum { WINOGRAD_SIZE_MAX = 8 };
 
-/* y = At [(G g) * (Bt d)], elementwise product of n values; At is [m][n], G [n][r], Bt [n][n]. Entries of Bt and At are
- * exact in f32. */
+/* y = At [(G g) * (Bt d)], elementwise product of n values; At is [m][n], G [n][r], Bt [n][n]. Entries of Bt
+ * and At are exact in f32. */
 typedef struct Winograd {
     int m, r, n;
     double at[WINOGRAD_SIZE_MAX][WINOGRAD_SIZE_MAX];
@@ -20,8 +20,8 @@ typedef struct Winograd {
 /* False: there are no points for m + r - 1. */
 bool winograd_make(int m, int r, Winograd *out);
 
-/* The root mean square error of a layer relative to its output, for |terms| products per output summed in chunks of
- * |chunk|; and of a direct sum. A model fitted to measurements (docs/performance.md). */
+/* The root mean square error of a layer relative to its output, for |terms| products per output summed in
+ * chunks of |chunk|; and of a direct sum. A model fitted to measurements (docs/performance.md). */
 double winograd_error(const Winograd *w, double terms, double chunk);
 double direct_error(double terms);
 

@@ -1,9 +1,9 @@
 /* canonicalise: one form for what can be written in several ways, so that later passes know one form only.
  *   before   %1 = permute @w {permutation = [1, 0]}     after   %2 = linear %x, @w
  *            %2 = matmul %x, %1
- * Rules, applied from the first op to the last until none fits: an op that changes nothing gives way to its operand;
- * reshape of reshape is one reshape; matmul by a matrix is linear over the rows it stores; linear + bias takes the bias.
- * Sound: each rule computes the same products in the same order. */
+ * Rules, applied from the first op to the last until none fits: an op that changes nothing gives way to its
+ * operand; reshape of reshape is one reshape; matmul by a matrix is linear over the rows it stores; linear +
+ * bias takes the bias. Sound: each rule computes the same products in the same order. */
 #include "passes/passes.h"
 
 #include "ir/shapes/infer.h"
@@ -54,7 +54,8 @@ static void replace(Op *op, Value *value) {
     op_remove(op);
 }
 
-/* The matrix [N, K] that |value| = [K, N] is the transpose of; made by a permute for constants; NULL: none. */
+/* The matrix [N, K] that |value| = [K, N] is the transpose of; made by a permute for constants; NULL: none.
+ */
 static Value *transposed(Module *module, Op *before, Value *value) {
     static const int64_t swap[2] = {1, 0};
     if (value->type.rank != 2) return NULL;
@@ -83,7 +84,9 @@ static bool add_to_bias(Module *module, Op *op) {
         Value *sum = op->operands[side], *bias = op->operands[!side];
         if (sum->kind != VALUE_RESULT || sum->op->kind != OP_LINEAR || sum->op->operand_count != 2) continue;
         if (bias->kind != VALUE_CONSTANT || bias->type.rank != 1 || sum->op->parent != op->parent) continue;
-        if (bias->type.dims[0] != sum->op->operands[1]->type.dims[0] || block_count_uses(op->parent, sum) != 1) continue;
+        if (bias->type.dims[0] != sum->op->operands[1]->type.dims[0] ||
+            block_count_uses(op->parent, sum) != 1)
+            continue;
         Value *operands[3] = {sum->op->operands[0], sum->op->operands[1], bias};
         Op *linear = insert(module, op, OP_LINEAR, operands, 3);
         linear->path = sum->op->path;
@@ -126,7 +129,8 @@ bool pass_canonicalise(Module *module, const PassOptions *options) {
     (void)options;
     for (int i = 0; i < module->entries.count; i++) {
         module->current_entry = module->entries.items[i];
-        for (int round = 0; round < 100 && rewrite_block(module, module->entries.items[i]->block); round++) continue;
+        for (int round = 0; round < 100 && rewrite_block(module, module->entries.items[i]->block); round++)
+            continue;
     }
     module->current_entry = NULL;
     return true;

@@ -1,10 +1,11 @@
 /* choose_layouts: how values lie in memory between clusters, and the relayouts where two demands differ.
  *   before   %2 = cluster @conv1 {..} : f32[N, 64, 56, 56]
- *   after    %2 = cluster @conv1 {..} : f32[N, 64, 56, 56] layout [d0, d1/16, d2 halo 1:1, d3 halo 1:1, d1%16]
- * A convolution with lanes along channels yields blocks of 16 channels and wants them if it has that many; poolings and
- * pointwise clusters keep what they get. A value carries the halo of its hungriest reader, which its producer fills with
- * zeros on every call. Weights are laid out in panels of the tile's width. Everything else is row major. Sound: relayout
- * changes no value; results and inputs of an entry stay row major. */
+ *   after    %2 = cluster @conv1 {..} : f32[N, 64, 56, 56] layout [d0, d1/16, d2 halo 1:1, d3 halo 1:1,
+ * d1%16] A convolution with lanes along channels yields blocks of 16 channels and wants them if it has that
+ * many; poolings and pointwise clusters keep what they get. A value carries the halo of its hungriest reader,
+ * which its producer fills with zeros on every call. Weights are laid out in panels of the tile's width.
+ * Everything else is row major. Sound: relayout changes no value; results and inputs of an entry stay row
+ * major. */
 #include "passes/passes.h"
 
 #include "ir/shapes/infer.h"
@@ -29,17 +30,21 @@ static const Op *scheduled_conv(const Op *op) {
     const Op *anchor = anchor_of(op);
     if (anchor->kind == OP_WINOGRAD) return anchor;
     if (anchor->kind != OP_CONV) return NULL;
-    return has_variant(op, "direct") || has_variant(op, "columns") || has_variant(op, "depthwise") ? anchor : NULL;
+    return has_variant(op, "direct") || has_variant(op, "columns") || has_variant(op, "depthwise") ? anchor
+                                                                                                   : NULL;
 }
 
 static bool is_winograd(const Op *op) { return anchor_of(op)->kind == OP_WINOGRAD; }
 
-static int channel_axis(const Op *conv) { return conv->operands[0]->type.rank - (conv->operands[1]->type.rank - 2) - 1; }
+static int channel_axis(const Op *conv) {
+    return conv->operands[0]->type.rank - (conv->operands[1]->type.rank - 2) - 1;
+}
 
 static bool wants_blocks(const Op *op, const Op *conv) {
     int64_t channels;
     if (conv->kind == OP_WINOGRAD || has_variant(op, "depthwise")) return true;
-    return has_variant(op, "direct") && expr_is_constant(conv->operands[0]->type.dims[channel_axis(conv)], &channels) &&
+    return has_variant(op, "direct") &&
+           expr_is_constant(conv->operands[0]->type.dims[channel_axis(conv)], &channels) &&
            channels % CHANNEL_BLOCK == 0;
 }
 
@@ -63,7 +68,8 @@ static const Layout *map_layout(Module *module, int rank, int channel, bool bloc
 
 /* Elements by which the tiles of a Winograd convolution overhang its result along spatial axis |axis|. */
 static int64_t overhang(const Op *conv, int axis) {
-    int64_t m = op_int_at(conv, ATTR_TILE, axis, 1), extent = expr_value(conv->results[0]->type.dims[2 + axis]);
+    int64_t m = op_int_at(conv, ATTR_TILE, axis, 1),
+            extent = expr_value(conv->results[0]->type.dims[2 + axis]);
     return (extent + m - 1) / m * m - extent;
 }
 
@@ -71,7 +77,8 @@ static int64_t overhang(const Op *conv, int axis) {
 static void widen(Halo *halo, const Op *conv) {
     int spatial = conv->operands[1]->type.rank - 2, first = channel_axis(conv) + 1;
     for (int i = 0; i < spatial; i++) {
-        int64_t before = op_int_at(conv, ATTR_PADDING, 2 * i, 0), after = op_int_at(conv, ATTR_PADDING, 2 * i + 1, 0);
+        int64_t before = op_int_at(conv, ATTR_PADDING, 2 * i, 0),
+                after = op_int_at(conv, ATTR_PADDING, 2 * i + 1, 0);
         if (conv->kind == OP_WINOGRAD) after += overhang(conv, i);
         if (before > halo->before[first + i]) halo->before[first + i] = before;
         if (after > halo->after[first + i]) halo->after[first + i] = after;
@@ -79,7 +86,8 @@ static void widen(Halo *halo, const Op *conv) {
 }
 
 static bool in_epilogue(const Op *cluster, const Value *value) {
-    for (const Op *inner = cluster->kind == OP_CLUSTER ? cluster->body->first : NULL; inner; inner = inner->next)
+    for (const Op *inner = cluster->kind == OP_CLUSTER ? cluster->body->first : NULL; inner;
+         inner = inner->next)
         for (int i = 0; i < inner->operand_count && inner != anchor_of(cluster); i++)
             if (inner->operands[i] == value) return true;
     return false;
@@ -108,7 +116,8 @@ static Halo halo_for(const Block *block, const Value *value) {
         const Op *conv = scheduled_conv(op);
         if (!conv) continue;
         if (conv->operands[0] == value) widen(&halo, conv);
-        if (conv->kind == OP_WINOGRAD && (op->results[0] == value || (value->type.rank == 4 && in_epilogue(op, value))))
+        if (conv->kind == OP_WINOGRAD &&
+            (op->results[0] == value || (value->type.rank == 4 && in_epilogue(op, value))))
             widen_by_overhang(&halo, conv);
     }
     return halo;
@@ -120,7 +129,9 @@ static bool joins(const Op *op, const Value *value) {
     return false;
 }
 
-static bool is_blocked(const Layout *layout) { return layout && layout->pieces[layout->count - 1].kind == PIECE_MOD; }
+static bool is_blocked(const Layout *layout) {
+    return layout && layout->pieces[layout->count - 1].kind == PIECE_MOD;
+}
 
 /* Written by kernels that place elements by layout and fill halos. */
 static bool can_write_layout(const Op *op) {
@@ -136,7 +147,9 @@ static bool joins_blocks(const Op *op, int *out_channel) {
         int64_t channels;
         if (!is_blocked(type->layout)) return false;
         *out_channel = type->layout->pieces[type->layout->count - 1].axis;
-        if (*out_channel != op_int(op, ATTR_AXIS, 0) || !expr_is_constant(type->dims[*out_channel], &channels) || channels % CHANNEL_BLOCK) return false;
+        if (*out_channel != op_int(op, ATTR_AXIS, 0) ||
+            !expr_is_constant(type->dims[*out_channel], &channels) || channels % CHANNEL_BLOCK)
+            return false;
     }
     return true;
 }
@@ -179,7 +192,8 @@ static void set_layout(Op *op, const Layout *layout) {
 static Value *relaid(Module *module, Op *before, Value *value, const Layout *layout) {
     if (value->type.layout == layout) return value;
     for (Op *op = before->parent->first; op != before; op = op->next)
-        if (op->kind == OP_RELAYOUT && op->operands[0] == value && op->results[0]->type.layout == layout) return op->results[0];
+        if (op->kind == OP_RELAYOUT && op->operands[0] == value && op->results[0]->type.layout == layout)
+            return op->results[0];
     Op *op = op_create(module, NULL, OP_RELAYOUT, &value, 1, before->span, before->path);
     op_insert_before(before, op);
     Type type = value->type;
@@ -194,7 +208,8 @@ static const Layout *packed_weights(Module *module, const Op *op, const Op *conv
     Layout layout;
     memset(&layout, 0, sizeof layout);
     layout.pieces[layout.count++] = (Piece){PIECE_DIV, 0, width, 0, 0};
-    layout.pieces[layout.count++] = blocked ? (Piece){PIECE_DIV, 1, CHANNEL_BLOCK, 0, 0} : (Piece){PIECE_WHOLE, 1, 0, 0, 0};
+    layout.pieces[layout.count++] =
+        blocked ? (Piece){PIECE_DIV, 1, CHANNEL_BLOCK, 0, 0} : (Piece){PIECE_WHOLE, 1, 0, 0, 0};
     for (int i = 2; i < w->rank; i++) layout.pieces[layout.count++] = (Piece){PIECE_WHOLE, i, 0, 0, 0};
     if (blocked) layout.pieces[layout.count++] = (Piece){PIECE_MOD, 1, CHANNEL_BLOCK, 0, 0};
     layout.pieces[layout.count++] = (Piece){PIECE_MOD, 0, width, 0, 0};
@@ -229,8 +244,11 @@ static const Layout *packed_matrix(Module *module, const Schedule *schedule) {
 static bool has_room(const Layout *has, const Layout *wanted) {
     if (!is_blocked(has) || !is_blocked(wanted) || has->count != wanted->count) return !wanted;
     for (int i = 0; i < has->count; i++) {
-        if (has->pieces[i].kind != wanted->pieces[i].kind || has->pieces[i].axis != wanted->pieces[i].axis) return false;
-        if (has->pieces[i].halo_before < wanted->pieces[i].halo_before || has->pieces[i].halo_after < wanted->pieces[i].halo_after) return false;
+        if (has->pieces[i].kind != wanted->pieces[i].kind || has->pieces[i].axis != wanted->pieces[i].axis)
+            return false;
+        if (has->pieces[i].halo_before < wanted->pieces[i].halo_before ||
+            has->pieces[i].halo_after < wanted->pieces[i].halo_after)
+            return false;
     }
     return true;
 }
@@ -256,8 +274,8 @@ static Value *conv_input(Module *module, Op *op, const Op *conv) {
     return relaid(module, op, x, map_layout(module, x->type.rank, channel_axis(conv), blocked, &halo));
 }
 
-/* Rows whose distance is a multiple of 4 KiB fall into the same cache sets: with many rows per tile they are copied to
- * rows a little further apart. */
+/* Rows whose distance is a multiple of 4 KiB fall into the same cache sets: with many rows per tile they are
+ * copied to rows a little further apart. */
 static Value *linear_input(Module *module, const PassOptions *options, Op *op, const Op *linear) {
     Value *x = linear->operands[0];
     int64_t terms, row_bytes;
@@ -280,8 +298,11 @@ static void replace_operand(Op *op, const Op *anchor, int index, Value *value) {
 
 static bool takes_any_layout(const Op *op) {
     if (op->kind == OP_CLUSTER) return true;
-    if (op->kind == OP_CONV || op->kind == OP_RELAYOUT || op->kind == OP_RESHAPE || op->kind == OP_CONCAT) return true;
-    if (op->kind == OP_REDUCE_SUM || op->kind == OP_REDUCE_MEAN || op->kind == OP_REDUCE_MAX || op->kind == OP_REDUCE_MIN) return true;
+    if (op->kind == OP_CONV || op->kind == OP_RELAYOUT || op->kind == OP_RESHAPE || op->kind == OP_CONCAT)
+        return true;
+    if (op->kind == OP_REDUCE_SUM || op->kind == OP_REDUCE_MEAN || op->kind == OP_REDUCE_MAX ||
+        op->kind == OP_REDUCE_MIN)
+        return true;
     return op_infos[op->kind].traits & (OP_POINTWISE | OP_WINDOW);
 }
 
@@ -295,11 +316,13 @@ static void want_rows(Module *module, Op *op, Op *reader) {
 static void epilogue_operands(Module *module, Op *op) {
     if (op->kind != OP_CLUSTER) return;
     const Op *anchor = anchor_of(op);
-    const Layout *wanted = map_layout(module, 4, 1, true, &(Halo){{0}, {0, 0, overhang(anchor, 0), overhang(anchor, 1)}});
+    const Layout *wanted =
+        map_layout(module, 4, 1, true, &(Halo){{0}, {0, 0, overhang(anchor, 0), overhang(anchor, 1)}});
     for (Op *inner = op->body->first; inner; inner = inner->next)
         for (int i = 0; i < inner->operand_count && inner != anchor; i++) {
             Value *value = inner->operands[i];
-            bool outside = value->kind != VALUE_CONSTANT && (value->kind != VALUE_RESULT || value->op->parent != op->body);
+            bool outside = value->kind != VALUE_CONSTANT &&
+                           (value->kind != VALUE_RESULT || value->op->parent != op->body);
             if (!outside || value->type.rank != 4 || has_room(value->type.layout, wanted)) continue;
             if (expr_equals(value->type.dims[2], 1) && expr_equals(value->type.dims[3], 1)) continue;
             inner->operands[i] = relaid(module, op, value, wanted);
@@ -311,24 +334,29 @@ static void lay_out_op(Module *module, const PassOptions *options, Op *op) {
     if (conv) {
         replace_operand(op, conv, 0, conv_input(module, op, conv));
         if (is_winograd(op)) {
-            replace_operand(op, conv, 1, relaid(module, op, conv->operands[1], packed_points(module, op->schedule)));
+            replace_operand(op, conv, 1,
+                            relaid(module, op, conv->operands[1], packed_points(module, op->schedule)));
             epilogue_operands(module, op);
         } else if (has_variant(op, "direct") || has_variant(op, "depthwise"))
-            replace_operand(op, conv, 1, relaid(module, op, conv->operands[1], packed_weights(module, op, conv)));
+            replace_operand(op, conv, 1,
+                            relaid(module, op, conv->operands[1], packed_weights(module, op, conv)));
     } else if (anchor->kind == OP_LINEAR && has_variant(op, "dense")) {
         want_rows(module, op, (Op *)anchor);
         if (anchor->operands[1]->kind == VALUE_CONSTANT)
-            replace_operand(op, anchor, 1, relaid(module, op, anchor->operands[1], packed_matrix(module, op->schedule)));
+            replace_operand(op, anchor, 1,
+                            relaid(module, op, anchor->operands[1], packed_matrix(module, op->schedule)));
         replace_operand(op, anchor, 0, linear_input(module, options, op, anchor));
     } else if (!takes_any_layout(op) || (op->kind == OP_CLUSTER && !takes_any_layout(anchor))) {
         want_rows(module, op, op->kind == OP_CLUSTER ? (Op *)anchor : op);
     }
     int channel = 0;
-    if (op->result_count != 1 || !can_write_layout(op) || read_by_other_blocks(op->parent, op->results[0])) return;
+    if (op->result_count != 1 || !can_write_layout(op) || read_by_other_blocks(op->parent, op->results[0]))
+        return;
     bool blocked = yields_blocks(op, &channel);
     Halo halo = halo_for(op->parent, op->results[0]);
     const Layout *layout = map_layout(module, op->results[0]->type.rank, channel, blocked, &halo);
-    if (!blocked && block_count_uses(op->parent, op->results[0]) != 1) layout = NULL; /* others read it row major */
+    if (!blocked && block_count_uses(op->parent, op->results[0]) != 1)
+        layout = NULL; /* others read it row major */
     if (layout) set_layout(op, layout);
 }
 
@@ -337,7 +365,8 @@ static void flatten_pointwise(Module *module, Op *op) {
     const Op *conv = scheduled_conv(op);
     if (!conv || !wants_blocks(op, conv) || conv->operands[1]->type.rank != 4) return;
     for (int i = 0; i < 2; i++) {
-        if (!expr_equals(conv->operands[1]->type.dims[2 + i], 1) || op_int_at(conv, ATTR_STRIDE, i, 1) != 1) return;
+        if (!expr_equals(conv->operands[1]->type.dims[2 + i], 1) || op_int_at(conv, ATTR_STRIDE, i, 1) != 1)
+            return;
         if (op_int_at(conv, ATTR_PADDING, 2 * i, 0) || op_int_at(conv, ATTR_PADDING, 2 * i + 1, 0)) return;
         if (!expr_is_constant(op->results[0]->type.dims[op->results[0]->type.rank - 1 - i], NULL)) return;
     }
@@ -359,13 +388,16 @@ static void lay_out_block(Module *module, const PassOptions *options, Block *blo
         next = op->next;
         if (op->kind == OP_SCAN) lay_out_block(module, options, op->body);
         if (op->kind == OP_RELAYOUT) continue;
-        if (op->kind == OP_YIELD || op->kind == OP_SCAN) want_rows(module, op, op);
-        else lay_out_op(module, options, op);
+        if (op->kind == OP_YIELD || op->kind == OP_SCAN)
+            want_rows(module, op, op);
+        else
+            lay_out_op(module, options, op);
     }
     for (Op *op = block->first; op; op = op->next) flatten_pointwise(module, op);
 }
 
 bool pass_choose_layouts(Module *module, const PassOptions *options) {
-    for (int i = 0; i < module->entries.count; i++) lay_out_block(module, options, module->entries.items[i]->block);
+    for (int i = 0; i < module->entries.count; i++)
+        lay_out_block(module, options, module->entries.items[i]->block);
     return true;
 }

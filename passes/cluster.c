@@ -1,12 +1,9 @@
-/* cluster: an anchor (contraction, reduction, window) and the pointwise ops that can be computed from its own tile become
- * one region; so do trees of pointwise ops without an anchor.
- *   before   %1 = conv %x, @w, @b        after   %2 = cluster @conv1 {
- *            %2 = relu %1                          %1 = conv %x, @w, @b
- *                                                  %2 = relu %1
- *                                                  yield %2 }
- * Built from the last op backwards: an op joins when every use of it lies inside, it has the root's extents, and there
- * is no second anchor. Sound: what moves down to the root's place is used nowhere else. Other operands of the region are
- * defined before the root. Quadratic in the ops of a block. */
+/* cluster: an anchor (contraction, reduction, window) and the pointwise ops that can be computed from its own
+ * tile become one region; so do trees of pointwise ops without an anchor. before   %1 = conv %x, @w, @b after
+ * %2 = cluster @conv1 { %2 = relu %1                          %1 = conv %x, @w, @b %2 = relu %1 yield %2 }
+ * Built from the last op backwards: an op joins when every use of it lies inside, it has the root's extents,
+ * and there is no second anchor. Sound: what moves down to the root's place is used nowhere else. Other
+ * operands of the region are defined before the root. Quadratic in the ops of a block. */
 #include "passes/passes.h"
 
 #include <string.h>
@@ -47,28 +44,36 @@ static bool is_member(const Growth *growth, const Op *op) {
 static int uses_by_members(const Growth *growth, const Value *value) {
     int uses = 0;
     for (int i = 0; i < growth->count; i++)
-        for (int j = 0; j < growth->members[i]->operand_count; j++) uses += growth->members[i] != growth->anchor && growth->members[i]->operands[j] == value;
+        for (int j = 0; j < growth->members[i]->operand_count; j++)
+            uses += growth->members[i] != growth->anchor && growth->members[i]->operands[j] == value;
     return uses;
 }
 
 static void explain(const Growth *growth, const Op *op, const char *reason) {
     if (!growth->options->explain) return;
-    text_printf(growth->options->explanations, "cluster: %s%s%s stays outside %s: %s\n", op_infos[op->kind].text,
-                op->path[0] ? " @" : "", op->path, op_infos[growth->root->kind].text, reason);
+    text_printf(growth->options->explanations, "cluster: %s%s%s stays outside %s: %s\n",
+                op_infos[op->kind].text, op->path[0] ? " @" : "", op->path, op_infos[growth->root->kind].text,
+                reason);
 }
 
 static bool may_join(const Growth *growth, const Op *op, bool last_round) {
     const char *reason = NULL;
-    if (!is_pointwise(op) && !is_anchor(op)) reason = "it is neither pointwise nor an anchor";
-    else if (!same_extents(&op->results[0]->type, &growth->root->results[0]->type)) reason = "its extents differ";
-    else if (block_count_uses(op->parent, op->results[0]) != uses_by_members(growth, op->results[0])) reason = "it has other uses";
-    else if (is_anchor(op) && growth->anchor) reason = "there is an anchor already";
-    else if (growth->count == MEMBERS_MAX) reason = "the region is full";
+    if (!is_pointwise(op) && !is_anchor(op))
+        reason = "it is neither pointwise nor an anchor";
+    else if (!same_extents(&op->results[0]->type, &growth->root->results[0]->type))
+        reason = "its extents differ";
+    else if (block_count_uses(op->parent, op->results[0]) != uses_by_members(growth, op->results[0]))
+        reason = "it has other uses";
+    else if (is_anchor(op) && growth->anchor)
+        reason = "there is an anchor already";
+    else if (growth->count == MEMBERS_MAX)
+        reason = "the region is full";
     if (reason && last_round) explain(growth, op, reason);
     return reason == NULL;
 }
 
-/* One pass over all operands of all members; a value used by several members joins once all of them are inside. */
+/* One pass over all operands of all members; a value used by several members joins once all of them are
+ * inside. */
 static bool grow_once(Growth *growth, bool last_round) {
     bool grown = false;
     for (int i = 0; i < growth->count; i++) {
@@ -119,6 +124,7 @@ static void cluster_block(Module *module, const PassOptions *options, Block *blo
 }
 
 bool pass_cluster(Module *module, const PassOptions *options) {
-    for (int i = 0; i < module->entries.count; i++) cluster_block(module, options, module->entries.items[i]->block);
+    for (int i = 0; i < module->entries.count; i++)
+        cluster_block(module, options, module->entries.items[i]->block);
     return true;
 }

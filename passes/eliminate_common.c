@@ -1,8 +1,8 @@
 /* eliminate_common: equal ops on equal operands are computed once.
  *   before   %1 = tanh %x        after   %1 = tanh %x
  *            %2 = tanh %x                (uses of %2 are uses of %1)
- * Sound: ops have no effects. Within one block, so the kept op stands before every use. Linear in the number of ops
- * for the hash, quadratic only among equal hashes. */
+ * Sound: ops have no effects. Within one block, so the kept op stands before every use. Linear in the number
+ * of ops for the hash, quadratic only among equal hashes. */
 #include "passes/passes.h"
 
 #include <string.h>
@@ -20,7 +20,8 @@ static bool attrs_equal(const Op *a, const Op *b) {
         const Attr *x = &a->attrs[i], *y = &b->attrs[i];
         if (x->id != y->id || x->integer != y->integer || x->count != y->count) return false;
         if (memcmp(&x->real, &y->real, sizeof x->real) != 0) return false;
-        if ((x->string || y->string) && strcmp(x->string ? x->string : "", y->string ? y->string : "") != 0) return false;
+        if ((x->string || y->string) && strcmp(x->string ? x->string : "", y->string ? y->string : "") != 0)
+            return false;
         for (int j = 0; j < x->count; j++)
             if (x->integers ? x->integers[j] != y->integers[j] : x->exprs[j] != y->exprs[j]) return false;
     }
@@ -28,7 +29,8 @@ static bool attrs_equal(const Op *a, const Op *b) {
 }
 
 static bool ops_equal(const Op *a, const Op *b) {
-    if (a->kind != b->kind || a->operand_count != b->operand_count || a->result_count != 1 || b->result_count != 1)
+    if (a->kind != b->kind || a->operand_count != b->operand_count || a->result_count != 1 ||
+        b->result_count != 1)
         return false;
     for (int i = 0; i < a->operand_count; i++)
         if (a->operands[i] != b->operands[i]) return false;

@@ -1,7 +1,7 @@
 /* eliminate_dead: ops whose results nothing uses, then constants that nothing uses.
  *   before   %1 = relu %x        after   (gone)
- * Sound: no op has effects of its own; an op that could fail at run time (an index, a division) may go with its result.
- * Two walks: marks from the yields backwards, then removal. */
+ * Sound: no op has effects of its own; an op that could fail at run time (an index, a division) may go with
+ * its result. Two walks: marks from the yields backwards, then removal. */
 #include "passes/passes.h"
 
 #include <stdlib.h>
@@ -45,7 +45,8 @@ bool pass_eliminate_dead(Module *module, const PassOptions *options) {
     for (int i = 0; i < module->states.count; i++) marks.used[module->states.items[i]->initial->id] = 1;
     /* A recipe stands after the constants it uses. */
     for (int i = module->constants.count - 1; i >= 0; i--)
-        if (marks.used[module->constants.items[i]->value->id]) mark_constant(&marks, module->constants.items[i]);
+        if (marks.used[module->constants.items[i]->value->id])
+            mark_constant(&marks, module->constants.items[i]);
     int kept = 0;
     for (int i = 0; i < module->constants.count; i++)
         if (marks.used[module->constants.items[i]->value->id])

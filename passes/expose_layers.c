@@ -1,6 +1,7 @@
-/* expose_layers: every value that stays in memory becomes a further output of its entry, named by the layer that made it.
- *   before   %1 = cluster @conv1 ..; yield %2        after   yield %2, %1 (results y, conv1)
- * Not in the pipeline: `tenon verify` runs it after the passes, so that what it compares is what a compilation computes. */
+/* expose_layers: every value that stays in memory becomes a further output of its entry, named by the layer
+ * that made it. before   %1 = cluster @conv1 ..; yield %2        after   yield %2, %1 (results y, conv1) Not
+ * in the pipeline: `tenon verify` runs it after the passes, so that what it compares is what a compilation
+ * computes. */
 #include "passes/passes.h"
 
 #include "ir/shapes/infer.h"
@@ -38,7 +39,8 @@ static void add_output(Module *module, Entry *entry, const char *name, Value *va
     Value **operands = NEW_ARRAY(module->arena, Value *, yield->operand_count + 1);
     const char **names = NEW_ARRAY(module->arena, const char *, entry->output_count + 1);
     memcpy(operands, yield->operands, (size_t)entry->output_count * sizeof *operands);
-    memcpy(operands + entry->output_count + 1, yield->operands + entry->output_count, (size_t)entry->state_count * sizeof *operands);
+    memcpy(operands + entry->output_count + 1, yield->operands + entry->output_count,
+           (size_t)entry->state_count * sizeof *operands);
     memcpy(names, entry->output_names, (size_t)entry->output_count * sizeof *names);
     operands[entry->output_count] = value;
     names[entry->output_count++] = name;
@@ -51,7 +53,9 @@ void expose_layers(Module *module, Entry *entry, int outputs_max) {
     module->current_entry = entry;
     for (Op *op = entry->block->first; op && op->kind != OP_YIELD; op = op->next) {
         bool move = op_infos[op->kind].traits & OP_MOVE;
-        if (move || !op->result_count || is_output(entry, op->results[0]) || entry->output_count >= outputs_max) continue;
+        if (move || !op->result_count || is_output(entry, op->results[0]) ||
+            entry->output_count >= outputs_max)
+            continue;
         Value *value = in_row_order(module, block_terminator(entry->block), op->results[0]);
         add_output(module, entry, layer_name(module, entry, op), value);
     }

@@ -1,17 +1,17 @@
-/* fold_affine: a multiplication or addition per output channel after a convolution or linear layer goes into its weights
- * and bias. Batch normalisation at inference is one of each.
- *   before   %1 = conv %x, @w, @b          after   @w.mul = recipe { mul @w, @s as [O, 1, 1, 1] }
- *            %2 = mul %1, @s                       %2 = conv %x, @w.mul, @b.mul
- * Sound up to rounding: (w * s) is rounded once, at compile time. Needs the layer's result to have this one use. */
+/* fold_affine: a multiplication or addition per output channel after a convolution or linear layer goes into
+ * its weights and bias. Batch normalisation at inference is one of each. before   %1 = conv %x, @w, @b after
+ * @w.mul = recipe { mul @w, @s as [O, 1, 1, 1] } %2 = mul %1, @s                       %2 = conv %x, @w.mul,
+ * @b.mul Sound up to rounding: (w * s) is rounded once, at compile time. Needs the layer's result to have
+ * this one use. */
 #include "passes/passes.h"
 
 #include "ir/shapes/infer.h"
 
 typedef struct Affine {
     Module *module;
-    Op *op;       /* the multiplication or addition */
+    Op *op; /* the multiplication or addition */
     Op *layer;
-    int channel;  /* axis of the layer's result */
+    int channel; /* axis of the layer's result */
     Value *factor;
 } Affine;
 
@@ -75,7 +75,8 @@ static Value *scaled_weights(Affine *a, Value *vector) {
 
 static bool rewrite(Affine *a) {
     bool scale = a->op->kind == OP_MUL;
-    Value *weights = a->layer->operands[1], *bias = a->layer->operand_count > 2 ? a->layer->operands[2] : NULL;
+    Value *weights = a->layer->operands[1],
+          *bias = a->layer->operand_count > 2 ? a->layer->operands[2] : NULL;
     Value *vector = channel_vector(a, !scale);
     if (!vector) return false;
     if (scale) {
@@ -87,7 +88,8 @@ static bool rewrite(Affine *a) {
         bias = a->op->kind == OP_SUB ? emit(a, OP_NEG, vector, NULL) : vector;
     }
     Value *operands[3] = {a->layer->operands[0], weights, bias};
-    Op *layer = op_create(a->module, NULL, a->layer->kind, operands, bias ? 3 : 2, a->layer->span, a->layer->path);
+    Op *layer =
+        op_create(a->module, NULL, a->layer->kind, operands, bias ? 3 : 2, a->layer->span, a->layer->path);
     layer->attrs = a->layer->attrs;
     layer->attr_count = a->layer->attr_count;
     op_insert_before(a->layer, layer);

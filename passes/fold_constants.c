@@ -1,8 +1,8 @@
 /* fold_constants: an op on constants becomes a constant: its value up to 4 KiB, a recipe above.
  *   before   %1 = mul @w, @scale        after   const @w.mul = recipe { mul @w, @scale }
- * Sound: the interpreter that evaluates recipes defines the ops, rounding each result to its dtype. Recipes are
- * evaluated once, when the object is written. pack_constants does the same for relayouts only, whose results no
- * dense text could show. */
+ * Sound: the interpreter that evaluates recipes defines the ops, rounding each result to its dtype. Recipes
+ * are evaluated once, when the object is written. pack_constants does the same for relayouts only, whose
+ * results no dense text could show. */
 #include "passes/passes.h"
 
 #include "ir/eval/eval.h"
@@ -29,9 +29,11 @@ static const char *recipe_name(Module *module, const Op *op) {
 }
 
 static Constant *make_recipe(Module *module, Op *op) {
-    Constant *constant = constant_create(module, CONSTANT_RECIPE, recipe_name(module, op), op->results[0]->type, op->span);
+    Constant *constant =
+        constant_create(module, CONSTANT_RECIPE, recipe_name(module, op), op->results[0]->type, op->span);
     constant->recipe = block_create(module, NULL);
-    Op *copy = op_create(module, constant->recipe, op->kind, op->operands, op->operand_count, op->span, op->path);
+    Op *copy =
+        op_create(module, constant->recipe, op->kind, op->operands, op->operand_count, op->span, op->path);
     copy->attrs = op->attrs;
     copy->attr_count = op->attr_count;
     Value *result = op_add_result(module, copy, op->results[0]->type);
@@ -45,7 +47,8 @@ static bool has_bytes(const Constant *constant) {
     if (constant->kind == CONSTANT_INLINE) return true;
     for (const Op *op = constant->recipe->first; op; op = op->next)
         for (int i = 0; i < op->operand_count; i++)
-            if (op->operands[i]->kind == VALUE_CONSTANT && !has_bytes(op->operands[i]->constant)) return false;
+            if (op->operands[i]->kind == VALUE_CONSTANT && !has_bytes(op->operands[i]->constant))
+                return false;
     return true;
 }
 
@@ -71,7 +74,8 @@ static void fold_op(Op *op, void *context) {
 
 bool pass_fold_constants(Module *module, const PassOptions *options) {
     (void)options;
-    for (int i = 0; i < module->entries.count; i++) block_walk(module->entries.items[i]->block, fold_op, module);
+    for (int i = 0; i < module->entries.count; i++)
+        block_walk(module->entries.items[i]->block, fold_op, module);
     return true;
 }
 
@@ -84,6 +88,7 @@ static void pack_op(Op *op, void *context) {
 }
 
 bool pass_pack_constants(Module *module, const PassOptions *options) {
-    for (int i = 0; i < module->entries.count; i++) block_walk(module->entries.items[i]->block, pack_op, module);
+    for (int i = 0; i < module->entries.count; i++)
+        block_walk(module->entries.items[i]->block, pack_op, module);
     return pass_eliminate_dead(module, options);
 }

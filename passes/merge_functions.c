@@ -1,9 +1,9 @@
 /* merge_functions: functions that compute the same with other operands become one.
  *   before   call @layer1.0.conv1.conv(%x, @w1, %y)        after   call @layer1.0.conv1.conv(%x, @w1, %y)
  *            call @layer1.1.conv1.conv(%y, @w2, %z)                call @layer1.0.conv1.conv(%y, @w2, %z)
- * Sound: two functions are equal when their parameters have the same extents and strides and their bodies are the same
- * statement by statement, up to the names of variables; weights are parameters. A merged body is attributed to the first
- * layer that has it. */
+ * Sound: two functions are equal when their parameters have the same extents and strides and their bodies are
+ * the same statement by statement, up to the names of variables; weights are parameters. A merged body is
+ * attributed to the first layer that has it. */
 #include "passes/passes.h"
 
 #include <string.h>
@@ -28,7 +28,8 @@ typedef struct Matcher {
 /* |left| in the variables of the right function. */
 static bool exprs_match(Matcher *m, const Expr *left, const Expr *right) {
     for (int i = 0; i < m->symbols.count; i++)
-        left = expr_substitute(m->exprs, left, m->symbols.items[i].left, expr_symbol(m->exprs, m->symbols.items[i].right));
+        left = expr_substitute(m->exprs, left, m->symbols.items[i].left,
+                               expr_symbol(m->exprs, m->symbols.items[i].right));
     return left == right;
 }
 
@@ -50,7 +51,8 @@ static bool tiles_match(const Matcher *m, const Tile *left, const Tile *right) {
 
 static bool define_tiles(Matcher *m, const Tile *left, const Tile *right) {
     TilePair pair = {left, right};
-    if (left->dtype != right->dtype || left->rows != right->rows || left->vectors != right->vectors || left->lanes != right->lanes)
+    if (left->dtype != right->dtype || left->rows != right->rows || left->vectors != right->vectors ||
+        left->lanes != right->lanes)
         return false;
     vector_push(m->arena, &m->tiles, pair);
     return true;
@@ -76,7 +78,8 @@ static bool nodes_match(const LoopStatement *a, const LoopStatement *b) {
     if (a->node_count != b->node_count) return false;
     for (int i = 0; i < a->node_count; i++) {
         const MapNode *x = &a->nodes[i], *y = &b->nodes[i];
-        if (x->kind != y->kind || x->op != y->op || x->dtype != y->dtype || x->integer != y->integer) return false;
+        if (x->kind != y->kind || x->op != y->op || x->dtype != y->dtype || x->integer != y->integer)
+            return false;
         if (memcmp(&x->real, &y->real, sizeof x->real) != 0) return false;
         if (memcmp(x->operands, y->operands, sizeof x->operands) != 0) return false;
     }
@@ -113,8 +116,9 @@ static bool carries_match(Matcher *m, const LoopStatement *a, const LoopStatemen
 }
 
 static bool statements_match(Matcher *m, const LoopStatement *a, const LoopStatement *b) {
-    if (a->kind != b->kind || a->step != b->step || a->operand_count != b->operand_count || a->depth != b->depth ||
-        a->chunk != b->chunk || a->reduce != b->reduce || a->code != b->code || a->carry_count != b->carry_count)
+    if (a->kind != b->kind || a->step != b->step || a->operand_count != b->operand_count ||
+        a->depth != b->depth || a->chunk != b->chunk || a->reduce != b->reduce || a->code != b->code ||
+        a->carry_count != b->carry_count)
         return false;
     if (a->kind == LOOP_CALL || !plans_match(a, b) || !nodes_match(a, b)) return false;
     for (int i = 0; i < a->operand_count; i++)
@@ -124,12 +128,15 @@ static bool statements_match(Matcher *m, const LoopStatement *a, const LoopState
     if (a->kind == LOOP_INDEX && !tiles_match(m, a->tile, b->tile)) return false;
     if (!ranges_match(m, &a->range, &b->range) || !carries_match(m, a, b, false)) return false;
     if (!local_buffers_match(m, a->local, b->local)) return false;
-    if (!accesses_match(m, &a->access, &b->access) || !accesses_match(m, &a->a, &b->a) || !accesses_match(m, &a->b, &b->b))
+    if (!accesses_match(m, &a->access, &b->access) || !accesses_match(m, &a->a, &b->a) ||
+        !accesses_match(m, &a->b, &b->b))
         return false;
-    if (a->position ? !b->position || !exprs_match(m, a->position, b->position) : b->position != NULL) return false;
+    if (a->position ? !b->position || !exprs_match(m, a->position, b->position) : b->position != NULL)
+        return false;
     if (!bodies_match(m, &a->body, &b->body) || !carries_match(m, a, b, true)) return false;
     if (!a->tile || a->kind == LOOP_INDEX) return true;
-    return a->kind == LOOP_STORE || a->kind == LOOP_EXIT ? tiles_match(m, a->tile, b->tile) : define_tiles(m, a->tile, b->tile);
+    return a->kind == LOOP_STORE || a->kind == LOOP_EXIT ? tiles_match(m, a->tile, b->tile)
+                                                         : define_tiles(m, a->tile, b->tile);
 }
 
 static bool bodies_match(Matcher *m, const LoopBody *left, const LoopBody *right) {
@@ -163,12 +170,14 @@ void merge_functions(LoopModule *module) {
     for (int i = 0; i < module->functions.count; i++) {
         LoopFunction *function = module->functions.items[i], *same = NULL;
         for (int j = 0; j < kept && !same; j++)
-            if (functions_match(module, module->functions.items[j], function)) same = module->functions.items[j];
+            if (functions_match(module, module->functions.items[j], function))
+                same = module->functions.items[j];
         if (!same) {
             module->functions.items[kept++] = function;
             continue;
         }
-        for (int j = i + 1; j < module->functions.count; j++) redirect_calls(&module->functions.items[j]->body, function, same);
+        for (int j = i + 1; j < module->functions.count; j++)
+            redirect_calls(&module->functions.items[j]->body, function, same);
     }
     module->functions.count = kept;
 }

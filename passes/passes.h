@@ -1,5 +1,5 @@
-/* Passes over the graph and the road down to loops. A pass is a page: one file, one function, its contract above it.
- * passes.def is the pipeline, top to bottom. */
+/* Passes over the graph and the road down to loops. A pass is a page: one file, one function, its contract
+ * above it. passes.def is the pipeline, top to bottom. */
 #ifndef TENON_PASSES_PASSES_H
 #define TENON_PASSES_PASSES_H
 
@@ -7,15 +7,16 @@
 #include "ir/loops/loops.h"
 #include "ir/target.h"
 
-/* How much precision convolutions may give up for speed: the error predicted for a layer, relative to its output. */
+/* How much precision convolutions may give up for speed: the error predicted for a layer, relative to its
+ * output. */
 typedef enum Numerics { NUMERICS_DEFAULT, NUMERICS_EXACT, NUMERICS_FAST } Numerics;
 
 typedef struct PassOptions {
-    TargetInfo target;     /* what schedules are made for */
+    TargetInfo target; /* what schedules are made for */
     Numerics numerics;
-    bool exact_conv;   /* no Winograd */
-    bool plain;        /* -O0: no clusters, no schedules, plain loops */
-    bool explain;      /* rejected fusions tell why, on |explanations| */
+    bool exact_conv; /* no Winograd */
+    bool plain;      /* -O0: no clusters, no schedules, plain loops */
+    bool explain;    /* rejected fusions tell why, on |explanations| */
     Text *explanations;
 } PassOptions;
 
@@ -44,7 +45,8 @@ void expose_layers(Module *module, Entry *entry, int outputs_max);
 /* One function in place of several that compute the same. */
 void merge_functions(LoopModule *module);
 
-/* Gives the entries' workspace buffers their offsets: buffers whose lives overlap do not overlap in memory. */
+/* Gives the entries' workspace buffers their offsets: buffers whose lives overlap do not overlap in memory.
+ */
 void plan_memory(LoopModule *module);
 
 #endif

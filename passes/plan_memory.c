@@ -1,8 +1,9 @@
-/* plan_memory: every workspace buffer of an entry gets an offset, at the declared upper bounds of its extents.
- *   before   workspace %w0, %w1, %w2 at 0      after   %w0 at 0, %w1 at 4096, %w2 at 0 (%w0 is dead)
- * Sound: two buffers share bytes only if no statement lies in the life of both. A buffer lives from its first to its
- * last use; one that is also used outside a loop lives through the whole loop. Placement is by size, largest first,
- * lowest free place, as in Pisarchyk and Lee, "Efficient Memory Management for Deep Neural Net Inference" (2020). */
+/* plan_memory: every workspace buffer of an entry gets an offset, at the declared upper bounds of its
+ * extents. before   workspace %w0, %w1, %w2 at 0      after   %w0 at 0, %w1 at 4096, %w2 at 0 (%w0 is dead)
+ * Sound: two buffers share bytes only if no statement lies in the life of both. A buffer lives from its first
+ * to its last use; one that is also used outside a loop lives through the whole loop. Placement is by size,
+ * largest first, lowest free place, as in Pisarchyk and Lee, "Efficient Memory Management for Deep Neural Net
+ * Inference" (2020). */
 #include "passes/passes.h"
 
 #include <stdlib.h>
@@ -109,7 +110,9 @@ static int64_t place(const Life *lives, int placed, const Life *life) {
         for (int i = 0; i < placed; i++) {
             const Life *other = &lives[i];
             if (other->last < life->first || life->last < other->first) continue;
-            if (offset + life->bytes <= other->buffer->offset || other->buffer->offset + other->bytes <= offset) continue;
+            if (offset + life->bytes <= other->buffer->offset ||
+                other->buffer->offset + other->bytes <= offset)
+                continue;
             offset = other->buffer->offset + other->bytes;
             moved = true;
         }

@@ -1,9 +1,9 @@
 /* schedule: how each contraction is computed on the target: variant, tile, work items, chunk and super-tile.
- *   before   cluster @fc1 { .. linear .. }      after   .. schedule {variant = dense, tile = 6 x 2 x 8, items = 4}
- * The rules are analytic, from the target's registers and caches: rows * vectors accumulators, the vectors of one
- * step and one broadcast fit the registers; weights are walked in panels of vectors * lanes outputs. Work items and
- * chunks depend on shapes only, so results do not depend on the number of threads. A schedule that is already there
- * stays. Measured reasons are in docs/performance.md. */
+ *   before   cluster @fc1 { .. linear .. }      after   .. schedule {variant = dense, tile = 6 x 2 x 8, items
+ * = 4} The rules are analytic, from the target's registers and caches: rows * vectors accumulators, the
+ * vectors of one step and one broadcast fit the registers; weights are walked in panels of vectors * lanes
+ * outputs. Work items and chunks depend on shapes only, so results do not depend on the number of threads. A
+ * schedule that is already there stays. Measured reasons are in docs/performance.md. */
 #include "passes/passes.h"
 
 #include <string.h>
@@ -14,19 +14,27 @@ typedef struct Shape {
     int64_t rows_min, rows, outputs, terms; /* rows: the most */
 } Shape;
 
-static int64_t clamp(int64_t value, int64_t low, int64_t high) { return value < low ? low : value > high ? high : value; }
+static int64_t clamp(int64_t value, int64_t low, int64_t high) {
+    return value < low ? low : value > high ? high : value;
+}
 
-static int lanes_of(const TargetInfo *target, DType dtype) { return target->register_bytes / (int)dtype_bytes(dtype); }
+static int lanes_of(const TargetInfo *target, DType dtype) {
+    return target->register_bytes / (int)dtype_bytes(dtype);
+}
 
 /* rows * vectors + vectors + 1 (+ 1 for the product without FMA) registers. */
 static int rows_that_fit(const TargetInfo *target, int vectors) {
     return (target->register_count - vectors - 1 - !target->has_fma) / vectors;
 }
 
-static int64_t items_for(int64_t flops, int64_t panels) { return clamp(flops / ITEM_FLOPS, 1, clamp(panels, 1, ITEMS_MAX)); }
+static int64_t items_for(int64_t flops, int64_t panels) {
+    return clamp(flops / ITEM_FLOPS, 1, clamp(panels, 1, ITEMS_MAX));
+}
 
-/* Rows of a super-tile, whole tiles of nearly equal number; 0: all rows and a panel of weights fit the cache together. */
-static int64_t row_block(const TargetInfo *target, const Shape *shape, int64_t rows, int64_t width, int64_t bytes) {
+/* Rows of a super-tile, whole tiles of nearly equal number; 0: all rows and a panel of weights fit the cache
+ * together. */
+static int64_t row_block(const TargetInfo *target, const Shape *shape, int64_t rows, int64_t width,
+                         int64_t bytes) {
     int64_t row_bytes = shape->terms * bytes, panel_bytes = row_bytes * width;
     if (shape->rows * row_bytes + panel_bytes <= target->l2_bytes * 3 / 4 || row_bytes == 0) return 0;
     int64_t fit = clamp((target->l2_bytes / 2 - panel_bytes) / row_bytes, 4 * rows, shape->rows);
@@ -59,14 +67,16 @@ static int64_t extent(const Type *type, int axis) { return type->dims[axis]->max
 static Schedule linear_schedule(const TargetInfo *target, const Op *op) {
     const Type *x = &op->operands[0]->type, *w = &op->operands[1]->type;
     bool rows = x->rank > 1;
-    Shape shape = {rows ? x->dims[x->rank - 2]->min : 1, rows ? extent(x, x->rank - 2) : 1, extent(w, 0), extent(w, 1)};
+    Shape shape = {rows ? x->dims[x->rank - 2]->min : 1, rows ? extent(x, x->rank - 2) : 1, extent(w, 0),
+                   extent(w, 1)};
     return dense_schedule(target, &shape, x->dtype);
 }
 
 static Schedule matmul_schedule(const TargetInfo *target, const Op *op) {
     const Type *a = &op->operands[0]->type, *b = &op->operands[1]->type;
     bool rows = a->rank > 1;
-    Shape shape = {rows ? a->dims[a->rank - 2]->min : 1, rows ? extent(a, a->rank - 2) : 1, b->rank > 1 ? extent(b, b->rank - 1) : 1, extent(a, a->rank - 1)};
+    Shape shape = {rows ? a->dims[a->rank - 2]->min : 1, rows ? extent(a, a->rank - 2) : 1,
+                   b->rank > 1 ? extent(b, b->rank - 1) : 1, extent(a, a->rank - 1)};
     Schedule schedule = dense_schedule(target, &shape, a->dtype);
     schedule.items = 0;
     schedule.block = 0;
@@ -74,14 +84,17 @@ static Schedule matmul_schedule(const TargetInfo *target, const Op *op) {
     return schedule;
 }
 
-/* Lanes along output channels in blocks of 16, whatever the vector width, so that layouts are the same everywhere. */
+/* Lanes along output channels in blocks of 16, whatever the vector width, so that layouts are the same
+ * everywhere. */
 static Schedule direct_schedule(const TargetInfo *target, const Op *op) {
     const Type *x = &op->operands[0]->type, *w = &op->operands[1]->type, *y = &op->results[0]->type;
     int lanes = target_lanes(target), per_block = 16 / lanes;
     int64_t outputs = extent(w, 0), width = extent(y, y->rank - 1), terms = extent(w, 1);
     int vectors = per_block;
-    if (per_block == 1 && outputs % 32 == 0) vectors = 2;
-    else if (per_block == 1 && outputs % 48 == 0) vectors = 3;
+    if (per_block == 1 && outputs % 32 == 0)
+        vectors = 2;
+    else if (per_block == 1 && outputs % 48 == 0)
+        vectors = 3;
     for (int i = 2; i < w->rank; i++) terms *= extent(w, i);
     bool pointwise = terms == extent(w, 1);
     int64_t pixels = pointwise && w->rank == 4 ? width * extent(y, y->rank - 2) : width;
@@ -89,8 +102,10 @@ static Schedule direct_schedule(const TargetInfo *target, const Op *op) {
     schedule.rows = (int)clamp(pixels, 1, clamp(rows_that_fit(target, vectors), 1, 28));
     int64_t lines = w->rank == 4 ? extent(y, y->rank - 2) : 1;
     schedule.items = (int)items_for(2 * terms * outputs * width * lines, outputs / (vectors * lanes));
-    int64_t line_bytes = extent(w, 1) * extent(x, x->rank - 1) * 4, input_bytes = line_bytes * (w->rank == 4 ? extent(x, x->rank - 2) : 1);
-    if (input_bytes > target->l2_bytes / 2) schedule.block = clamp(target->l2_bytes / 4 / line_bytes, 1, lines);
+    int64_t line_bytes = extent(w, 1) * extent(x, x->rank - 1) * 4,
+            input_bytes = line_bytes * (w->rank == 4 ? extent(x, x->rank - 2) : 1);
+    if (input_bytes > target->l2_bytes / 2)
+        schedule.block = clamp(target->l2_bytes / 4 / line_bytes, 1, lines);
     return schedule;
 }
 
@@ -99,21 +114,27 @@ static Schedule columns_schedule(const TargetInfo *target, const Op *op) {
     const Type *w = &op->operands[1]->type, *y = &op->results[0]->type;
     int lanes = target_lanes(target);
     int64_t vectors = clamp((extent(y, y->rank - 1) + lanes - 1) / lanes, 1, 2);
-    return (Schedule){.variant = "columns", .vectors = (int)vectors, .lanes = lanes,
+    return (Schedule){.variant = "columns",
+                      .vectors = (int)vectors,
+                      .lanes = lanes,
                       .rows = (int)clamp(extent(w, 0), 1, rows_that_fit(target, (int)vectors))};
 }
 
 static bool is_depthwise(const Op *op) {
     const Type *w = &op->operands[1]->type;
-    return extent(w, 1) == 1 && op_int(op, ATTR_GROUPS, 1) == extent(w, 0) && extent(w, 0) % 16 == 0 && op->operands[1]->kind == VALUE_CONSTANT;
+    return extent(w, 1) == 1 && op_int(op, ATTR_GROUPS, 1) == extent(w, 0) && extent(w, 0) % 16 == 0 &&
+           op->operands[1]->kind == VALUE_CONSTANT;
 }
 
 /* Lanes are the 16 channels of a block; every tap is a vector of the map times a vector of weights. */
 static Schedule depthwise_schedule(const TargetInfo *target, const Op *op) {
     const Type *y = &op->results[0]->type;
     int vectors = 16 / target_lanes(target);
-    return (Schedule){.variant = "depthwise", .vectors = vectors, .lanes = target_lanes(target),
-                      .rows = (int)clamp(extent(y, y->rank - 1), 1, clamp(rows_that_fit(target, vectors), 1, 14))};
+    return (Schedule){
+        .variant = "depthwise",
+        .vectors = vectors,
+        .lanes = target_lanes(target),
+        .rows = (int)clamp(extent(y, y->rank - 1), 1, clamp(rows_that_fit(target, vectors), 1, 14))};
 }
 
 static bool conv_schedule(const TargetInfo *target, const Op *op, Schedule *out) {
@@ -137,7 +158,8 @@ static bool conv_schedule(const TargetInfo *target, const Op *op, Schedule *out)
 /* Products of n x n points: tiles of the map are rows. V and M of a block of tiles stay in the cache. */
 static Schedule winograd_schedule(const TargetInfo *target, const Op *op) {
     const Type *x = &op->operands[0]->type, *u = &op->operands[1]->type, *y = &op->results[0]->type;
-    int64_t m = op_int_at(op, ATTR_TILE, 0, 1), n = extent(u, 2), inputs = extent(x, 1), outputs = extent(u, 0);
+    int64_t m = op_int_at(op, ATTR_TILE, 0, 1), n = extent(u, 2), inputs = extent(x, 1),
+            outputs = extent(u, 0);
     int64_t tiles = ((extent(y, 2) + m - 1) / m) * ((extent(y, 3) + m - 1) / m);
     Schedule schedule = direct_schedule(target, op);
     schedule.variant = "winograd";
@@ -172,8 +194,10 @@ static const Op *anchor_of(const Op *op) {
 
 static void explain(const PassOptions *options, const Op *op, const Op *anchor, const Schedule *s) {
     if (!options->explain) return;
-    text_printf(options->explanations, "schedule: %s @%s: %s, tile %d x %d x %d, %d items, super-tiles of %lld\n",
-                op_infos[anchor->kind].text, op->path, s->variant, s->rows, s->vectors, s->lanes, s->items ? s->items : 1, (long long)s->block);
+    text_printf(options->explanations,
+                "schedule: %s @%s: %s, tile %d x %d x %d, %d items, super-tiles of %lld\n",
+                op_infos[anchor->kind].text, op->path, s->variant, s->rows, s->vectors, s->lanes,
+                s->items ? s->items : 1, (long long)s->block);
 }
 
 static void schedule_block(Module *module, const PassOptions *options, Block *block, bool nested) {
@@ -181,7 +205,9 @@ static void schedule_block(Module *module, const PassOptions *options, Block *bl
         if (op->kind == OP_SCAN) schedule_block(module, options, op->body, true);
         Schedule chosen;
         const Op *anchor = anchor_of(op);
-        if (op->schedule || op->kind == OP_YIELD || !anchor->result_count || !choose(&options->target, anchor, &chosen)) continue;
+        if (op->schedule || op->kind == OP_YIELD || !anchor->result_count ||
+            !choose(&options->target, anchor, &chosen))
+            continue;
         if (nested && anchor->kind == OP_CONV) continue;
         Schedule *kept = NEW(module->arena, Schedule);
         *kept = chosen;
@@ -191,6 +217,7 @@ static void schedule_block(Module *module, const PassOptions *options, Block *bl
 }
 
 bool pass_schedule(Module *module, const PassOptions *options) {
-    for (int i = 0; i < module->entries.count; i++) schedule_block(module, options, module->entries.items[i]->block, false);
+    for (int i = 0; i < module->entries.count; i++)
+        schedule_block(module, options, module->entries.items[i]->block, false);
     return true;
 }

@@ -1,9 +1,10 @@
-/* transform_convolutions: 3x3 and 5x5 convolutions of stride 1 become Winograd's, where that is cheaper and precise enough.
- *   before   %1 = conv %x, @w, @b {padding = [1, 1, 1, 1]}
- *   after    const @w.winograd = recipe { G w Gt in f64 }
- *            %1 = winograd %x, @w.winograd, @b {tile = [6, 6], kernel = [3, 3], padding = [1, 1, 1, 1]}
- * Sound up to rounding: the two are equal in exact arithmetic; the error predicted for the layer stays in the budget of
- * --numerics. Cost and error models, points and their sources are in ir/winograd.h and docs/performance.md. */
+/* transform_convolutions: 3x3 and 5x5 convolutions of stride 1 become Winograd's, where that is cheaper and
+ * precise enough. before   %1 = conv %x, @w, @b {padding = [1, 1, 1, 1]} after    const @w.winograd = recipe
+ * { G w Gt in f64 } %1 = winograd %x, @w.winograd, @b {tile = [6, 6], kernel = [3, 3], padding = [1, 1, 1,
+ * 1]} Sound up to rounding: the two are equal in exact arithmetic; the error predicted for the layer stays in
+ * the budget of
+ * --numerics. Cost and error models, points and their sources are in ir/winograd.h and docs/performance.md.
+ */
 #include "passes/passes.h"
 
 #include "ir/shapes/infer.h"
@@ -26,34 +27,43 @@ static int64_t extent(const Type *type, int axis) {
 /* Static maps of whole channel blocks, square odd kernels, one group. */
 static bool describe(Op *conv, Layer *out) {
     const Type *x = &conv->operands[0]->type, *w = &conv->operands[1]->type, *y = &conv->results[0]->type;
-    if (x->rank != 4 || w->rank != 4 || x->dtype != DTYPE_F32 || conv->operands[1]->kind != VALUE_CONSTANT) return false;
+    if (x->rank != 4 || w->rank != 4 || x->dtype != DTYPE_F32 || conv->operands[1]->kind != VALUE_CONSTANT)
+        return false;
     *out = (Layer){conv, extent(x, 1), extent(y, 1), extent(y, 2), extent(y, 3), (int)extent(w, 2)};
-    if (extent(w, 3) != out->taps || (out->taps != 3 && out->taps != 5) || op_int(conv, ATTR_GROUPS, 1) != 1) return false;
+    if (extent(w, 3) != out->taps || (out->taps != 3 && out->taps != 5) || op_int(conv, ATTR_GROUPS, 1) != 1)
+        return false;
     for (int i = 0; i < 2; i++)
-        if (op_int_at(conv, ATTR_STRIDE, i, 1) != 1 || op_int_at(conv, ATTR_DILATION, i, 1) != 1) return false;
-    return out->inputs >= 32 && out->outputs >= 32 && out->inputs % 16 == 0 && out->outputs % 16 == 0 && out->height && out->width;
+        if (op_int_at(conv, ATTR_STRIDE, i, 1) != 1 || op_int_at(conv, ATTR_DILATION, i, 1) != 1)
+            return false;
+    return out->inputs >= 32 && out->outputs >= 32 && out->inputs % 16 == 0 && out->outputs % 16 == 0 &&
+           out->height && out->width;
 }
 
-/* Seconds on one core of about 100 GFLOP/s and 17 GB/s: products or weights, whichever is longer, and the transforms. */
+/* Seconds on one core of about 100 GFLOP/s and 17 GB/s: products or weights, whichever is longer, and the
+ * transforms. */
 static double cost(const Layer *layer, int m) {
     double n = m + layer->taps - 1, points = n * n;
     double tiles = ceil((double)layer->height / m) * ceil((double)layer->width / m);
     double products = 2 * points * tiles * (double)layer->inputs * (double)layer->outputs / 0.91e11;
     double weights = points * (double)layer->inputs * (double)layer->outputs * 4 / 17e9;
-    double transforms = tiles * points * (double)(layer->inputs + layer->outputs) / 16 * 4.5e-10 * (n / 6) * 6;
+    double transforms =
+        tiles * points * (double)(layer->inputs + layer->outputs) / 16 * 4.5e-10 * (n / 6) * 6;
     return fmax(products, weights) + transforms;
 }
 
 static double direct_cost(const Layer *layer) {
-    double flops = 2.0 * layer->taps * layer->taps * (double)layer->inputs * (double)layer->outputs * (double)(layer->height * layer->width);
+    double flops = 2.0 * layer->taps * layer->taps * (double)layer->inputs * (double)layer->outputs *
+                   (double)(layer->height * layer->width);
     return flops / 0.95e11;
 }
 
 static int64_t chunk_for(int n) { return n >= 7 ? 64 : 128; }
 
 /* The error budgets of --numerics, relative to the output's root mean square. */
-static bool within_budget(const PassOptions *options, const Layer *layer, const Winograd *w, double *out_error) {
-    double terms = (double)layer->inputs, chunk = options->numerics == NUMERICS_FAST ? terms : (double)chunk_for(w->n);
+static bool within_budget(const PassOptions *options, const Layer *layer, const Winograd *w,
+                          double *out_error) {
+    double terms = (double)layer->inputs,
+           chunk = options->numerics == NUMERICS_FAST ? terms : (double)chunk_for(w->n);
     *out_error = 1.5 * winograd_error(w, terms, chunk);
     if (options->numerics == NUMERICS_FAST) return true;
     double direct = direct_error(terms * layer->taps * layer->taps);
@@ -64,8 +74,8 @@ static int choose(const PassOptions *options, const Layer *layer) {
     int best = 0;
     double least = direct_cost(layer);
     if (options->explain)
-        text_printf(options->explanations, "convolution @%s: direct %.3f ms, error %.1e\n", layer->conv->path, 1e3 * least,
-                    direct_error((double)layer->inputs * layer->taps * layer->taps));
+        text_printf(options->explanations, "convolution @%s: direct %.3f ms, error %.1e\n", layer->conv->path,
+                    1e3 * least, direct_error((double)layer->inputs * layer->taps * layer->taps));
     for (int m = 2; m + layer->taps - 1 <= WINOGRAD_SIZE_MAX; m++) {
         Winograd w;
         double error;
@@ -73,8 +83,9 @@ static int choose(const PassOptions *options, const Layer *layer) {
         bool precise = within_budget(options, layer, &w, &error);
         double time = cost(layer, m);
         if (options->explain)
-            text_printf(options->explanations, "convolution @%s: F(%d, %d) %.3f ms, error %.1e%s\n", layer->conv->path, m, layer->taps,
-                        1e3 * time, error, precise ? "" : ", over the budget");
+            text_printf(options->explanations, "convolution @%s: F(%d, %d) %.3f ms, error %.1e%s\n",
+                        layer->conv->path, m, layer->taps, 1e3 * time, error,
+                        precise ? "" : ", over the budget");
         if (!precise || time >= least) continue;
         least = time;
         best = m;
@@ -96,10 +107,12 @@ static Value *matrix(Module *module, const Winograd *w, bool transposed, Span sp
     const Expr *rows = expr_constant(module->exprs, transposed ? w->r : w->n);
     const Expr *columns = expr_constant(module->exprs, transposed ? w->n : w->r);
     const Expr *dims[2] = {rows, columns};
-    Constant *constant = constant_create(module, CONSTANT_INLINE, transposed ? "winograd.gt" : "winograd.g", type_make(DTYPE_F64, 2, dims), span);
+    Constant *constant = constant_create(module, CONSTANT_INLINE, transposed ? "winograd.gt" : "winograd.g",
+                                         type_make(DTYPE_F64, 2, dims), span);
     constant->floats = NEW_ARRAY(module->arena, double, w->n * w->r);
     for (int i = 0; i < w->n; i++)
-        for (int k = 0; k < w->r; k++) constant->floats[transposed ? k * w->n + i : i * w->r + k] = w->g[i][k];
+        for (int k = 0; k < w->r; k++)
+            constant->floats[transposed ? k * w->n + i : i * w->r + k] = w->g[i][k];
     return constant->value;
 }
 

@@ -29,7 +29,7 @@ void arena_on_exhaustion(void (*cleanup)(void));
         int count, capacity;                                                                                 \
     }
 #define vector_push(arena, vector, value)                                                                    \
-    (vector_reserve_((arena), (void **)&(vector)->items, &(vector)->capacity, (vector)->count,              \
+    (vector_reserve_((arena), (void **)&(vector)->items, &(vector)->capacity, (vector)->count,               \
                      sizeof *(vector)->items),                                                               \
      (vector)->items[(vector)->count++] = (value))
 void vector_reserve_(Arena *arena, void **items, int *capacity, int count, size_t item_bytes);

@@ -1,4 +1,5 @@
-/* Arithmetic that tells when it overflows: each returns false and leaves |out| alone. Units are the caller's. */
+/* Arithmetic that tells when it overflows: each returns false and leaves |out| alone. Units are the caller's.
+ */
 #ifndef TENON_SUPPORT_CHECKED_H
 #define TENON_SUPPORT_CHECKED_H
 
@@ -21,7 +22,9 @@ static inline bool checked_mul(int64_t a, int64_t b, int64_t *out) {
 }
 
 /* Rounds towards minus infinity, as dimension arithmetic needs; |b| > 0. */
-static inline int64_t floor_div(int64_t a, int64_t b) { return a / b - (a % b != 0 && (a % b < 0) != (b < 0)); }
+static inline int64_t floor_div(int64_t a, int64_t b) {
+    return a / b - (a % b != 0 && (a % b < 0) != (b < 0));
+}
 
 static inline int64_t floor_mod(int64_t a, int64_t b) { return a - floor_div(a, b) * b; }
 

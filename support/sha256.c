@@ -47,7 +47,8 @@ static void compress_portable(uint32_t state[8], const uint8_t *block) {
 }
 
 /* The same with the SHA instructions, whose operands hold the words a b e f and c d g h. */
-__attribute__((target("sha,sse4.1,ssse3"))) static void compress_native(uint32_t state[8], const uint8_t *block) {
+__attribute__((target("sha,sse4.1,ssse3"))) static void compress_native(uint32_t state[8],
+                                                                        const uint8_t *block) {
     const __m128i swap = _mm_set_epi64x(0x0c0d0e0f08090a0b, 0x0405060700010203);
     __m128i message[16];
     for (int i = 0; i < 4; i++)
@@ -62,7 +63,8 @@ __attribute__((target("sha,sse4.1,ssse3"))) static void compress_native(uint32_t
     __m128i abef = _mm_alignr_epi8(low, high, 8), cdgh = _mm_blend_epi16(high, low, 0xf0);
     const __m128i abef_before = abef, cdgh_before = cdgh;
     for (int i = 0; i < 16; i++) {
-        __m128i words = _mm_add_epi32(message[i], _mm_loadu_si128((const __m128i *)(round_constants + 4 * i)));
+        __m128i words =
+            _mm_add_epi32(message[i], _mm_loadu_si128((const __m128i *)(round_constants + 4 * i)));
         cdgh = _mm_sha256rnds2_epu32(cdgh, abef, words);
         abef = _mm_sha256rnds2_epu32(abef, cdgh, _mm_shuffle_epi32(words, 0x0e));
     }

@@ -27,8 +27,8 @@ SourceFile *source_read(Arena *arena, const char *path, size_t bytes_max, const 
     } else if (!S_ISREG(status.st_mode)) {
         *out_error = "not a regular file";
     } else if ((uint64_t)status.st_size > bytes_max) {
-        *out_error = arena_printf(arena, "the file has %lld bytes, the limit is %zu", (long long)status.st_size,
-                                  bytes_max);
+        *out_error = arena_printf(arena, "the file has %lld bytes, the limit is %zu",
+                                  (long long)status.st_size, bytes_max);
     } else {
         size_t capacity = (size_t)status.st_size, length = 0;
         char *text = arena_alloc(arena, capacity + 1);

@@ -1,5 +1,5 @@
-/* Source files and places in them. A SourceFile owns its text; a Span is a byte range that refers to it and stays
- * valid as long as the file. Lines and columns are computed only when a message needs them. */
+/* Source files and places in them. A SourceFile owns its text; a Span is a byte range that refers to it and
+ * stays valid as long as the file. Lines and columns are computed only when a message needs them. */
 #ifndef TENON_SUPPORT_SOURCE_H
 #define TENON_SUPPORT_SOURCE_H
 

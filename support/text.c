@@ -74,11 +74,16 @@ void text_double(Text *text, double value) {
 void text_quoted(Text *text, const char *string) {
     text_putc(text, '"');
     for (const unsigned char *c = (const unsigned char *)string; *c; c++) {
-        if (*c == '"' || *c == '\\') text_printf(text, "\\%c", *c);
-        else if (*c == '\n') text_puts(text, "\\n");
-        else if (*c == '\t') text_puts(text, "\\t");
-        else if (*c < 0x20 || *c == 0x7f) text_printf(text, "\\x%02x", *c);
-        else text_putc(text, (char)*c);
+        if (*c == '"' || *c == '\\')
+            text_printf(text, "\\%c", *c);
+        else if (*c == '\n')
+            text_puts(text, "\\n");
+        else if (*c == '\t')
+            text_puts(text, "\\t");
+        else if (*c < 0x20 || *c == 0x7f)
+            text_printf(text, "\\x%02x", *c);
+        else
+            text_putc(text, (char)*c);
     }
     text_putc(text, '"');
 }

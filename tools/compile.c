@@ -18,15 +18,28 @@
 #include <string.h>
 #include <unistd.h>
 
-typedef enum OutputKind { KIND_AST, KIND_GRAPH, KIND_LOOPS, KIND_LLVM, KIND_ASSEMBLY, KIND_OBJECT, KIND_ARCHIVE, KIND_SHARED, KIND_HEADER, KIND_DOT, KIND_NONE } OutputKind;
+typedef enum OutputKind {
+    KIND_AST,
+    KIND_GRAPH,
+    KIND_LOOPS,
+    KIND_LLVM,
+    KIND_ASSEMBLY,
+    KIND_OBJECT,
+    KIND_ARCHIVE,
+    KIND_SHARED,
+    KIND_HEADER,
+    KIND_DOT,
+    KIND_NONE
+} OutputKind;
 
 static const struct {
     const char *name, *suffix;
     OutputKind kind;
 } kinds[] = {
-    {"ast", NULL, KIND_AST},       {"graph", ".tir", KIND_GRAPH},  {"loops", NULL, KIND_LOOPS},    {"llvm", ".ll", KIND_LLVM},
-    {"asm", ".s", KIND_ASSEMBLY},  {"obj", ".o", KIND_OBJECT},     {"archive", ".a", KIND_ARCHIVE}, {"shared", ".so", KIND_SHARED},
-    {"header", ".h", KIND_HEADER}, {"dot", ".dot", KIND_DOT},
+    {"ast", NULL, KIND_AST},         {"graph", ".tir", KIND_GRAPH},  {"loops", NULL, KIND_LOOPS},
+    {"llvm", ".ll", KIND_LLVM},      {"asm", ".s", KIND_ASSEMBLY},   {"obj", ".o", KIND_OBJECT},
+    {"archive", ".a", KIND_ARCHIVE}, {"shared", ".so", KIND_SHARED}, {"header", ".h", KIND_HEADER},
+    {"dot", ".dot", KIND_DOT},
 };
 
 static OutputKind choose_kind(const Options *options, const char *path) {
@@ -34,7 +47,8 @@ static OutputKind choose_kind(const Options *options, const char *path) {
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
         if (emit && strcmp(emit, kinds[i].name) == 0) return kinds[i].kind;
         size_t length = kinds[i].suffix ? strlen(kinds[i].suffix) : 0, all = strlen(path);
-        if (!emit && length && all > length && strcmp(path + all - length, kinds[i].suffix) == 0) return kinds[i].kind;
+        if (!emit && length && all > length && strcmp(path + all - length, kinds[i].suffix) == 0)
+            return kinds[i].kind;
     }
     return KIND_NONE;
 }
@@ -72,7 +86,8 @@ static const char *hash_files(Pipeline *pipeline, bool sources) {
 
 static BackendOptions backend_options(Pipeline *pipeline) {
     const Options *options = pipeline->options;
-    const char *threads = options->values[OPTION_THREADS], *check = options->values[OPTION_CPU_CHECK], *lines = options->values[OPTION_LINE_TABLES];
+    const char *threads = options->values[OPTION_THREADS], *check = options->values[OPTION_CPU_CHECK],
+               *lines = options->values[OPTION_LINE_TABLES];
     BackendOptions backend = {
         .target = pipeline->target,
         .prefix = options->values[OPTION_PREFIX],
@@ -84,8 +99,9 @@ static BackendOptions backend_options(Pipeline *pipeline) {
         .cpu_check = !check || strcmp(check, "none") != 0,
         .line_tables = !lines || strcmp(lines, "0") != 0,
     };
-    backend.options_text = arena_printf(pipeline->arena, "-march=%s%s%s", pipeline->target.name, pipeline->passes.plain ? " -O0" : "",
-                                        backend.threads ? " --threads=pool" : "");
+    backend.options_text =
+        arena_printf(pipeline->arena, "-march=%s%s%s", pipeline->target.name,
+                     pipeline->passes.plain ? " -O0" : "", backend.threads ? " --threads=pool" : "");
     return backend;
 }
 
@@ -95,7 +111,8 @@ static bool text_of_file(Pipeline *pipeline, Text *text) {
     const char *error;
     SourceFile *source = source_read(pipeline->arena, pipeline->input, 16 << 20, &error);
     if (!source) {
-        diagnose_error(pipeline->diagnostics, E0101, (Span){0}, "cannot read '%s': %s", pipeline->input, error);
+        diagnose_error(pipeline->diagnostics, E0101, (Span){0}, "cannot read '%s': %s", pipeline->input,
+                       error);
         return false;
     }
     File *file = parse_file(pipeline->arena, pipeline->diagnostics, source);
@@ -104,7 +121,8 @@ static bool text_of_file(Pipeline *pipeline, Text *text) {
     return true;
 }
 
-static bool write_weights(Pipeline *pipeline, const BackendOptions *backend, const char *object, Output *output) {
+static bool write_weights(Pipeline *pipeline, const BackendOptions *backend, const char *object,
+                          Output *output) {
     BlobPlan *plan = blob_plan(pipeline->loops);
     (void)backend;
     if (!plan->bytes) return true;
@@ -112,7 +130,8 @@ static bool write_weights(Pipeline *pipeline, const BackendOptions *backend, con
     FILE *file = fopen(object, "r+b");
     uint64_t offset = 0, bytes = 0;
     const char *error = "the object cannot be opened again";
-    bool good = file && object_find_section(fileno(file), weights_section, &offset, &bytes, &error) && bytes >= (uint64_t)plan->bytes;
+    bool good = file && object_find_section(fileno(file), weights_section, &offset, &bytes, &error) &&
+                bytes >= (uint64_t)plan->bytes;
     if (!good) diagnose_error(pipeline->diagnostics, E0642, (Span){0}, "writing the weights: %s", error);
     good = good && blob_write(pipeline->loops, plan, fileno(file), (int64_t)offset, pipeline->diagnostics);
     if (file) fclose(file);
@@ -128,7 +147,8 @@ static bool write_archive(Pipeline *pipeline, const char *object, Output *output
     if (!good) return false;
     char *name = basename(arena_strdup(pipeline->arena, output_path(output)));
     ArchiveMember member = {.name = arena_printf(pipeline->arena, "%.*s.o", (int)strcspn(name, "."), name),
-                            .bytes = mapped.bytes, .size = mapped.size};
+                            .bytes = mapped.bytes,
+                            .size = mapped.size};
     good = archive_write(pipeline->arena, pipeline->diagnostics, output, &member, 1);
     mapped_bytes_close(&mapped);
     return good;
@@ -136,15 +156,21 @@ static bool write_archive(Pipeline *pipeline, const char *object, Output *output
 
 static bool write_binary(Pipeline *pipeline, OutputKind kind, Outputs *outputs, Output *output) {
     BackendOptions backend = backend_options(pipeline);
-    Output *scratch = kind == KIND_OBJECT ? output : outputs_add(outputs, arena_printf(pipeline->arena, "%s.o", output_path(output)), OUTPUT_SCRATCH);
+    Output *scratch = kind == KIND_OBJECT
+                          ? output
+                          : outputs_add(outputs, arena_printf(pipeline->arena, "%s.o", output_path(output)),
+                                        OUTPUT_SCRATCH);
     const char *object = scratch ? output_temporary(scratch) : NULL;
     if (!object) return false;
-    bool good = backend_emit(pipeline->loops, &backend, BACKEND_OBJECT, NULL, object, pipeline->diagnostics) &&
-                write_weights(pipeline, &backend, object, output);
+    bool good =
+        backend_emit(pipeline->loops, &backend, BACKEND_OBJECT, NULL, object, pipeline->diagnostics) &&
+        write_weights(pipeline, &backend, object, output);
     if (kind == KIND_OBJECT) return good;
     if (good && kind == KIND_ARCHIVE) good = write_archive(pipeline, object, output);
     if (good && kind == KIND_SHARED) {
-        LinkRequest link = {.object = object, .library = output_temporary(output), .shown = output_path(output),
+        LinkRequest link = {.object = object,
+                            .library = output_temporary(output),
+                            .shown = output_path(output),
                             .soname = basename(arena_strdup(pipeline->arena, output_path(output)))};
         good = link_shared(pipeline->arena, pipeline->diagnostics, &link);
     }
@@ -167,7 +193,8 @@ static bool write_text(Pipeline *pipeline, OutputKind kind, Text *text) {
     case KIND_HEADER: header_text(pipeline, text); return true;
     default:
         backend = backend_options(pipeline);
-        return backend_emit(pipeline->loops, &backend, kind == KIND_LLVM ? BACKEND_LLVM : BACKEND_ASSEMBLY, text, NULL, pipeline->diagnostics);
+        return backend_emit(pipeline->loops, &backend, kind == KIND_LLVM ? BACKEND_LLVM : BACKEND_ASSEMBLY,
+                            text, NULL, pipeline->diagnostics);
     }
 }
 
@@ -200,7 +227,8 @@ static bool add_side_outputs(Pipeline *pipeline, Outputs *outputs, const char *p
     }
     if (good && options->values[OPTION_DEPENDENCIES]) {
         const char *name = options->values[OPTION_DEPENDENCY_FILE];
-        Output *dependencies = outputs_add(outputs, name ? name : arena_printf(pipeline->arena, "%s.d", path), 0);
+        Output *dependencies =
+            outputs_add(outputs, name ? name : arena_printf(pipeline->arena, "%s.d", path), 0);
         text_init(&text);
         dependency_text(pipeline, path, &text);
         good = dependencies && output_write(dependencies, text.bytes, text.length);
@@ -213,10 +241,13 @@ static bool check_use(Pipeline *pipeline, OutputKind kind, const char *path) {
     const Options *options = pipeline->options;
     if (kind == KIND_NONE) {
         diagnose_error(pipeline->diagnostics, E0607, (Span){0},
-                       "what '%s' should hold is not clear; name it .o, .a, .so, .h, .s, .ll, .tir or .dot, or give --emit", path);
+                       "what '%s' should hold is not clear; name it .o, .a, .so, .h, .s, .ll, .tir or .dot, "
+                       "or give --emit",
+                       path);
         return false;
     }
-    if (options->values[OPTION_DEPENDENCIES] && strcmp(path, "-") == 0 && !options->values[OPTION_DEPENDENCY_FILE]) {
+    if (options->values[OPTION_DEPENDENCIES] && strcmp(path, "-") == 0 &&
+        !options->values[OPTION_DEPENDENCY_FILE]) {
         diagnose_error(pipeline->diagnostics, E0608, (Span){0}, "-MD with -o - needs -MF");
         return false;
     }
@@ -229,7 +260,8 @@ static bool run_stages(Pipeline *pipeline, OutputKind kind) {
     if (!pipeline_load(pipeline, false)) return false;
     if (!pipeline_run_passes(pipeline)) return false;
     if (pipeline->explanations.length) fputs(pipeline->explanations.bytes, stderr);
-    if ((kind == KIND_GRAPH || kind == KIND_DOT) && !pipeline->options->values[OPTION_DUMP_PHASES]) return true;
+    if ((kind == KIND_GRAPH || kind == KIND_DOT) && !pipeline->options->values[OPTION_DUMP_PHASES])
+        return true;
     if (!pipeline_lower(pipeline)) return false;
     for (int assembly = 0; assembly < 2 && pipeline->options->values[OPTION_DUMP_PHASES]; assembly++) {
         Text text;
@@ -263,7 +295,8 @@ int command_compile(Arena *arena, Diagnostics *diagnostics, const Options *optio
     Outputs *outputs = outputs_create(arena, diagnostics);
     for (int i = 0; i < pipeline.files.count; i++)
         if (pipeline.files.items[i][0] != '<') outputs_forbid(outputs, pipeline.files.items[i]);
-    unsigned flags = OUTPUT_PRIMARY | (is_text(kind) ? 0 : OUTPUT_BINARY) | (kind == KIND_SHARED ? OUTPUT_EXECUTABLE : 0) |
+    unsigned flags = OUTPUT_PRIMARY | (is_text(kind) ? 0 : OUTPUT_BINARY) |
+                     (kind == KIND_SHARED ? OUTPUT_EXECUTABLE : 0) |
                      (kind == KIND_HEADER ? OUTPUT_KEEP_UNCHANGED : 0);
     Output *output = outputs_add(outputs, path, flags);
     bool good = output != NULL;

@@ -7,7 +7,8 @@ static void print_label(Text *text, const Module *module, const Op *op) {
     text_init(&label);
     text_puts(&label, op_infos[op->kind].text);
     if (op->path[0]) text_printf(&label, " @%s", op->path);
-    for (int i = 0; i < op->result_count; i++) text_printf(&label, "\n%s", type_text(module->arena, &op->results[i]->type));
+    for (int i = 0; i < op->result_count; i++)
+        text_printf(&label, "\n%s", type_text(module->arena, &op->results[i]->type));
     text_quoted(text, label.bytes);
     text_deinit(&label);
 }
@@ -22,8 +23,10 @@ static void print_node_name(Text *text, const Value *value) {
         return;
     }
     /* A result of a region is drawn from the op inside that computes it. */
-    if (value->op->kind == OP_CLUSTER) print_node_name(text, value->op->body->last->operands[value->index]);
-    else text_printf(text, "o%d", value->op->results[0]->id);
+    if (value->op->kind == OP_CLUSTER)
+        print_node_name(text, value->op->body->last->operands[value->index]);
+    else
+        text_printf(text, "o%d", value->op->results[0]->id);
 }
 
 static void print_block(Text *text, const Module *module, const Block *block) {

@@ -13,7 +13,8 @@ static int64_t op_macs(const Op *op) {
     int64_t per_element = 1;
     if (op->kind == OP_CONV)
         for (int i = 1; i < w->rank; i++) per_element *= extent_max(w, i);
-    else per_element = extent_max(&op->operands[0]->type, op->operands[0]->type.rank - 1);
+    else
+        per_element = extent_max(&op->operands[0]->type, op->operands[0]->type.rank - 1);
     return per_element * type_count_max(&op->results[0]->type);
 }
 
@@ -38,7 +39,9 @@ static void print_ops(const Block *block, int indent, int64_t repeat, Costs *cos
         if (op->result_count) print_shape(&op->results[0]->type);
         if (macs) printf(" %14" PRId64, macs);
         putchar('\n');
-        if (op->body) print_ops(op->body, indent + 2, op->kind == OP_SCAN ? repeat * op_expr_at(op, ATTR_TRIP, 0)->max : repeat, costs);
+        if (op->body)
+            print_ops(op->body, indent + 2,
+                      op->kind == OP_SCAN ? repeat * op_expr_at(op, ATTR_TRIP, 0)->max : repeat, costs);
     }
 }
 
@@ -80,7 +83,8 @@ int command_inspect(Arena *arena, Diagnostics *diagnostics, const Options *optio
     for (int i = 0; i < pipeline.graph->entries.count; i++) {
         const Entry *entry = pipeline.graph->entries.items[i];
         Costs costs = {0};
-        printf("\n%s.%s\n  %-24s %-16s %-28s %14s\n", entry->model, entry->name, "layer", "op", "result", "multiply-adds");
+        printf("\n%s.%s\n  %-24s %-16s %-28s %14s\n", entry->model, entry->name, "layer", "op", "result",
+               "multiply-adds");
         print_ops(entry->block, 0, 1, &costs);
         printf("  multiply-adds: %" PRId64 " at the largest dims\n", costs.macs);
     }

@@ -5,8 +5,11 @@
 EntrySignature entry_signature(Arena *arena, const Entry *entry) {
     Type *types = NEW_ARRAY(arena, Type, entry->input_count + 1);
     for (int i = 0; i < entry->input_count; i++) types[i] = entry->block->arguments[i]->type;
-    return (EntrySignature){.name = arena_printf(arena, "%s.%s", entry->model, entry->name), .dim_count = entry->dim_count,
-                            .input_count = entry->input_count, .dims = entry->dims, .input_names = entry->input_names,
+    return (EntrySignature){.name = arena_printf(arena, "%s.%s", entry->model, entry->name),
+                            .dim_count = entry->dim_count,
+                            .input_count = entry->input_count,
+                            .dims = entry->dims,
+                            .input_names = entry->input_names,
                             .input_types = types};
 }
 
@@ -21,10 +24,12 @@ Entry *entry_choose(Diagnostics *diagnostics, const Module *graph, const char *m
         matches++;
     }
     if (matches == 1) return found;
-    Diagnostic *diagnostic = diagnose_error(diagnostics, E0651, (Span){0}, matches ? "name one entry with --entry%s%s" : "there is no entry%s%s",
-                                            name ? ": " : "", name ? name : "");
+    Diagnostic *diagnostic = diagnose_error(
+        diagnostics, E0651, (Span){0}, matches ? "name one entry with --entry%s%s" : "there is no entry%s%s",
+        name ? ": " : "", name ? name : "");
     for (int i = 0; i < graph->entries.count; i++)
-        diagnostic_note(diagnostic, graph->entries.items[i]->span, "entry %s.%s", graph->entries.items[i]->model, graph->entries.items[i]->name);
+        diagnostic_note(diagnostic, graph->entries.items[i]->span, "entry %s.%s",
+                        graph->entries.items[i]->model, graph->entries.items[i]->name);
     return NULL;
 }
 
@@ -38,11 +43,13 @@ static const char *status_reason(EvalStatus status) {
     }
 }
 
-bool interpret_entry(Arena *arena, Diagnostics *diagnostics, const Entry *entry, const EntryArguments *arguments, bool wide,
-                     Tensor **states, Tensor **out) {
+bool interpret_entry(Arena *arena, Diagnostics *diagnostics, const Entry *entry,
+                     const EntryArguments *arguments, bool wide, Tensor **states, Tensor **out) {
     DimBinding *bindings = NEW_ARRAY(arena, DimBinding, entry->dim_count + 1);
-    for (int i = 0; i < entry->dim_count; i++) bindings[i] = (DimBinding){entry->dims[i]->symbol, arguments->dims[i]};
-    EvalContext context = {.arena = arena, .wide = wide, .binding_count = entry->dim_count, .bindings = bindings};
+    for (int i = 0; i < entry->dim_count; i++)
+        bindings[i] = (DimBinding){entry->dims[i]->symbol, arguments->dims[i]};
+    EvalContext context = {
+        .arena = arena, .wide = wide, .binding_count = entry->dim_count, .bindings = bindings};
     Tensor **inputs = NEW_ARRAY(arena, Tensor *, entry->input_count + 1);
     for (int i = 0; i < entry->input_count; i++) {
         const TensorSource *source = &arguments->inputs[i];
@@ -50,10 +57,13 @@ bool interpret_entry(Arena *arena, Diagnostics *diagnostics, const Entry *entry,
     }
     if (!states) {
         states = NEW_ARRAY(arena, Tensor *, entry->state_count + 1);
-        for (int i = 0; i < entry->state_count; i++) states[i] = eval_constant(&context, entry->states[i]->initial->constant);
+        for (int i = 0; i < entry->state_count; i++)
+            states[i] = eval_constant(&context, entry->states[i]->initial->constant);
     }
     EvalStatus status = eval_entry(&context, entry, inputs, states, out);
-    if (status != EVAL_OK) diagnose_error(diagnostics, E0652, context.status_span, "%s.%s: %s", entry->model, entry->name, status_reason(status));
+    if (status != EVAL_OK)
+        diagnose_error(diagnostics, E0652, context.status_span, "%s.%s: %s", entry->model, entry->name,
+                       status_reason(status));
     return status == EVAL_OK;
 }
 

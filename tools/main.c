@@ -8,8 +8,9 @@ static const struct {
     char letter;
     Command *run;
 } commands[] = {
-    {'C', command_compile}, {'R', command_run},   {'O', command_opt},    {'V', command_verify}, {'B', command_bench},
-    {'I', command_inspect}, {'F', command_fmt},   {'N', command_new},    {'X', command_explain},
+    {'C', command_compile}, {'R', command_run},   {'O', command_opt},
+    {'V', command_verify},  {'B', command_bench}, {'I', command_inspect},
+    {'F', command_fmt},     {'N', command_new},   {'X', command_explain},
 };
 
 static int print_version(void) {
@@ -28,8 +29,8 @@ static int unknown_command(const char *name) {
     int count = 0;
     for (const CommandInfo *info = command_infos; info->name; info++) names[count++] = info->name;
     const char *near = nearest_name(name, names, count);
-    fprintf(stderr, "tenon: there is no command '%s'%s%s%s; see tenon --help\n", name, near ? ", did you mean '" : "",
-            near ? near : "", near ? "'?" : "");
+    fprintf(stderr, "tenon: there is no command '%s'%s%s%s; see tenon --help\n", name,
+            near ? ", did you mean '" : "", near ? near : "", near ? "'?" : "");
     return 2;
 }
 

@@ -6,14 +6,17 @@
 #include <unistd.h>
 
 const CommandInfo command_infos[] = {
-    {"compile", 'C', "compile MODEL.tn -o LIB.so", "compile a network, or IR text, to an object, archive, library or text"},
+    {"compile", 'C', "compile MODEL.tn -o LIB.so",
+     "compile a network, or IR text, to an object, archive, library or text"},
     {"run", 'R', "run MODEL.tn|LIB.so x=@x.npy -o y.npz", "interpret a network, or call a compiled one"},
-    {"verify", 'V', "verify MODEL.tn [x=@x.npy]", "compile, run beside the interpreter, and compare layer by layer"},
+    {"verify", 'V', "verify MODEL.tn [x=@x.npy]",
+     "compile, run beside the interpreter, and compare layer by layer"},
     {"bench", 'B', "bench LIB.so", "measure a compiled network beside the machine's peak"},
     {"inspect", 'I', "inspect MODEL.tn", "list layers, shapes, parameters, operations and memory"},
     {"opt", 'O', "opt --passes=NAMES FILE.tir", "run passes on IR text, verify and print it"},
     {"fmt", 'F', "fmt FILE.tn...", "format sources in place; -o - prints"},
-    {"new", 'N', "new WEIGHTS.safetensors -o MODEL.tn", "write a starter from a checkpoint's names and shapes"},
+    {"new", 'N', "new WEIGHTS.safetensors -o MODEL.tn",
+     "write a starter from a checkpoint's names and shapes"},
     {"explain", 'X', "explain E0305|LSTM|PASS", "show the page of a message, a library block or a pass"},
     {NULL, 0, NULL, NULL},
 };
@@ -31,7 +34,9 @@ void options_help(FILE *stream, char command) {
         fputs("tenon: compiles neural networks to native code\n\n", stream);
         for (const CommandInfo *info = command_infos; info->name; info++)
             fprintf(stream, "  tenon %-44s %s\n", info->usage, info->meaning);
-        fputs("\nOptions of a command: tenon COMMAND --help. Exit status: 0 done, 1 errors, 2 wrong usage, 70 internal error.\n", stream);
+        fputs("\nOptions of a command: tenon COMMAND --help. Exit status: 0 done, 1 errors, 2 wrong usage, "
+              "70 internal error.\n",
+              stream);
         return;
     }
     for (const CommandInfo *info = command_infos; info->name; info++)
@@ -39,7 +44,8 @@ void options_help(FILE *stream, char command) {
     for (int i = 0; i < OPTION_COUNT; i++) {
         if (!strchr(rows[i].commands, command) && rows[i].commands[0] != 'A') continue;
         char left[80];
-        snprintf(left, sizeof left, "--%s%s%s", rows[i].name, rows[i].argument ? "=" : "", rows[i].argument ? rows[i].argument : "");
+        snprintf(left, sizeof left, "--%s%s%s", rows[i].name, rows[i].argument ? "=" : "",
+                 rows[i].argument ? rows[i].argument : "");
         fprintf(stream, "  %-28s %s\n", left, rows[i].meaning);
     }
 }
@@ -55,7 +61,8 @@ const char **options_list(Arena *arena, const char *text, int *out_count) {
     return items.items;
 }
 
-/* Compiler habits that getopt does not know: -march=x, -mtune=x, -MD, -MF f, -O2, -g0, -Dname=value, -Idir. */
+/* Compiler habits that getopt does not know: -march=x, -mtune=x, -MD, -MF f, -O2, -g0, -Dname=value, -Idir.
+ */
 static char *long_form(Arena *arena, const char *word) {
     static const char *const single[] = {"-march=", "-mtune=", "-MF"};
     for (size_t i = 0; i < sizeof single / sizeof *single; i++)
@@ -86,7 +93,9 @@ static void take(Arena *arena, Options *options, int id, const char *value) {
     if (id == OPTION_PRINT_AFTER) vector_push(arena, &options->prints_after, value);
 }
 
-static bool applies(int id, char command) { return rows[id].commands[0] == 'A' || strchr(rows[id].commands, command); }
+static bool applies(int id, char command) {
+    return rows[id].commands[0] == 'A' || strchr(rows[id].commands, command);
+}
 
 static void set_style(Options *options) {
     const char *form = options->values[OPTION_DIAGNOSTICS], *when = options->values[OPTION_COLOR];
@@ -94,18 +103,23 @@ static void set_style(Options *options) {
     options->style.json = form && strcmp(form, "json") == 0;
     options->style.error_limit = limit ? atoi(limit) : 20;
     options->style.quiet = options->values[OPTION_QUIET] != NULL;
-    options->style.color = when && strcmp(when, "auto") != 0 ? strcmp(when, "always") == 0
-                                                             : isatty(2) && !getenv("NO_COLOR");
+    options->style.color =
+        when && strcmp(when, "auto") != 0 ? strcmp(when, "always") == 0 : isatty(2) && !getenv("NO_COLOR");
 }
 
 bool options_parse(Arena *arena, int argc, char **argv, Options *out) {
     static const struct {
         char letter;
         OptionId id;
-    } shorts[] = {{'o', OPTION_OUTPUT}, {'D', OPTION_DEFINE}, {'I', OPTION_INCLUDE}, {'q', OPTION_QUIET}, {'h', OPTION_HELP}};
+    } shorts[] = {{'o', OPTION_OUTPUT},
+                  {'D', OPTION_DEFINE},
+                  {'I', OPTION_INCLUDE},
+                  {'q', OPTION_QUIET},
+                  {'h', OPTION_HELP}};
     struct option longs[OPTION_COUNT + 1] = {{0}};
     for (int i = 0; i < OPTION_COUNT; i++)
-        longs[i] = (struct option){rows[i].name, rows[i].argument ? required_argument : no_argument, NULL, 1000 + i};
+        longs[i] =
+            (struct option){rows[i].name, rows[i].argument ? required_argument : no_argument, NULL, 1000 + i};
     Text line;
     text_init(&line);
     text_puts(&line, "");
@@ -122,7 +136,8 @@ bool options_parse(Arena *arena, int argc, char **argv, Options *out) {
         for (size_t i = 0; got < 1000 && i < sizeof shorts / sizeof *shorts; i++)
             if (shorts[i].letter == got) id = shorts[i].id;
         if (!applies(id, out->command)) {
-            fprintf(stderr, "tenon: --%s has no meaning for this command; see tenon COMMAND --help\n", rows[id].name);
+            fprintf(stderr, "tenon: --%s has no meaning for this command; see tenon COMMAND --help\n",
+                    rows[id].name);
             return false;
         }
         if (needs_equals(id, optarg)) {

@@ -13,8 +13,8 @@ typedef enum OptionId {
 } OptionId;
 
 typedef struct Options {
-    char command;            /* its letter in options.def */
-    const char *program;     /* argv[0] */
+    char command;                     /* its letter in options.def */
+    const char *program;              /* argv[0] */
     const char *values[OPTION_COUNT]; /* the last given; "" for options without argument; NULL: absent */
     VECTOR(BuildSetting) defines, dims, weights;
     VECTOR(const char *) includes, prints_before, prints_after, words; /* words: what is no option */

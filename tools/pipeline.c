@@ -18,7 +18,8 @@ static bool choose_target(Pipeline *pipeline, const char *name, TargetInfo *out)
     return false;
 }
 
-bool pipeline_init(Pipeline *pipeline, Arena *arena, Diagnostics *diagnostics, const Options *options, const char *input) {
+bool pipeline_init(Pipeline *pipeline, Arena *arena, Diagnostics *diagnostics, const Options *options,
+                   const char *input) {
     *pipeline = (Pipeline){.arena = arena, .diagnostics = diagnostics, .options = options, .input = input};
     const char *march = options->values[OPTION_MARCH], *schedule = options->values[OPTION_SCHEDULE_TARGET];
     const char *level = options->values[OPTION_OPTIMIZE];
@@ -27,8 +28,10 @@ bool pipeline_init(Pipeline *pipeline, Arena *arena, Diagnostics *diagnostics, c
     pipeline->passes.explanations = &pipeline->explanations;
     const char *numerics = options->values[OPTION_NUMERICS];
     pipeline->passes.exact_conv = options->values[OPTION_EXACT_CONV] != NULL;
-    if (numerics && strcmp(numerics, "exact") == 0) pipeline->passes.numerics = NUMERICS_EXACT;
-    else if (numerics && strcmp(numerics, "fast") == 0) pipeline->passes.numerics = NUMERICS_FAST;
+    if (numerics && strcmp(numerics, "exact") == 0)
+        pipeline->passes.numerics = NUMERICS_EXACT;
+    else if (numerics && strcmp(numerics, "fast") == 0)
+        pipeline->passes.numerics = NUMERICS_FAST;
     pipeline->passes.plain = level && strcmp(level, "0") == 0;
     if (!choose_target(pipeline, march ? march : "x86-64-v2", &pipeline->target)) return false;
     pipeline->passes.target = pipeline->target;
@@ -44,20 +47,26 @@ static bool ends_with(const char *text, const char *suffix) {
 
 static BuildOptions build_options(const Pipeline *pipeline, bool placeholder_weights) {
     const Options *options = pipeline->options;
-    BuildOptions build = {.define_count = options->defines.count, .dim_count = options->dims.count,
-                          .weights_count = options->weights.count, .include_count = options->includes.count,
-                          .defines = options->defines.items, .dims = options->dims.items,
-                          .weights = options->weights.items, .includes = options->includes.items,
+    BuildOptions build = {.define_count = options->defines.count,
+                          .dim_count = options->dims.count,
+                          .weights_count = options->weights.count,
+                          .include_count = options->includes.count,
+                          .defines = options->defines.items,
+                          .dims = options->dims.items,
+                          .weights = options->weights.items,
+                          .includes = options->includes.items,
                           .placeholder_weights = placeholder_weights};
     if (options->command != 'R' && options->values[OPTION_ENTRY])
         build.entries = options_list(pipeline->arena, options->values[OPTION_ENTRY], &build.entry_count);
-    if (options->command == 'R' || options->command == 'V') build.dim_count = 0; /* there they are a call's arguments */
+    if (options->command == 'R' || options->command == 'V')
+        build.dim_count = 0; /* there they are a call's arguments */
     return build;
 }
 
 static const char *beside(Pipeline *pipeline, const char *path) {
     if (path[0] == '/') return path;
-    return arena_printf(pipeline->arena, "%s/%s", dirname(arena_strdup(pipeline->arena, pipeline->input)), path);
+    return arena_printf(pipeline->arena, "%s/%s", dirname(arena_strdup(pipeline->arena, pipeline->input)),
+                        path);
 }
 
 /* Finds the bytes of weights that IR text names, by file and tensor. */
@@ -81,10 +90,12 @@ static bool resolve_weights(Pipeline *pipeline) {
         const TensorSource *found = weights_find(file, constant->source->name);
         bool fits = found && found->rank == constant->value->type.rank;
         for (int j = 0; fits && j < found->rank; j++)
-            fits = expr_equals(constant->value->type.dims[j], found->dims[constant->permuted ? constant->permutation[j] : j]);
+            fits = expr_equals(constant->value->type.dims[j],
+                               found->dims[constant->permuted ? constant->permutation[j] : j]);
         if (!fits) {
-            diagnose_error(pipeline->diagnostics, E0605, constant->span, "constant @%s: '%s' has no tensor '%s' of that shape",
-                           constant->name, file->path, constant->source->name);
+            diagnose_error(pipeline->diagnostics, E0605, constant->span,
+                           "constant @%s: '%s' has no tensor '%s' of that shape", constant->name, file->path,
+                           constant->source->name);
             return false;
         }
         constant->source = found;
@@ -96,12 +107,14 @@ static bool load_text(Pipeline *pipeline) {
     const char *error;
     SourceFile *source = source_read(pipeline->arena, pipeline->input, SOURCE_BYTES_MAX, &error);
     if (!source) {
-        diagnose_error(pipeline->diagnostics, E0101, (Span){0}, "cannot read '%s': %s", pipeline->input, error);
+        diagnose_error(pipeline->diagnostics, E0101, (Span){0}, "cannot read '%s': %s", pipeline->input,
+                       error);
         return false;
     }
     vector_push(pipeline->arena, &pipeline->files, pipeline->input);
     const char *at = source->text;
-    while (strncmp(at, "//", 2) == 0 || *at == '\n') at += strcspn(at, "\n") + (at[strcspn(at, "\n")] == '\n');
+    while (strncmp(at, "//", 2) == 0 || *at == '\n')
+        at += strcspn(at, "\n") + (at[strcspn(at, "\n")] == '\n');
     if (strncmp(at, "tir loops", 9) == 0) {
         pipeline->loops = loops_parse(pipeline->arena, pipeline->diagnostics, source);
         if (!pipeline->loops) return false;
@@ -120,7 +133,8 @@ bool pipeline_load(Pipeline *pipeline, bool placeholder_weights) {
     }
     BuildOptions build = build_options(pipeline, placeholder_weights);
     BuildResult *result = build_model(pipeline->arena, pipeline->diagnostics, pipeline->input, &build);
-    for (int i = 0; i < result->files.count; i++) vector_push(pipeline->arena, &pipeline->files, result->files.items[i]);
+    for (int i = 0; i < result->files.count; i++)
+        vector_push(pipeline->arena, &pipeline->files, result->files.items[i]);
     pipeline->graph = result->module;
     return pipeline->graph && graph_verify(pipeline->graph, "building");
 }
@@ -160,7 +174,9 @@ bool pipeline_dump(Pipeline *pipeline, const char *name, const char *suffix, con
     FILE *file = fopen(path, "w");
     bool good = file && fwrite(text->bytes, 1, text->length, file) == text->length;
     if (file) good = fclose(file) == 0 && good;
-    if (!good) diagnose_error(pipeline->diagnostics, E0601, (Span){0}, "cannot write '%s': %s", path, strerror(errno));
+    if (!good)
+        diagnose_error(pipeline->diagnostics, E0601, (Span){0}, "cannot write '%s': %s", path,
+                       strerror(errno));
     return good;
 }
 
@@ -184,13 +200,15 @@ static bool run_pass(Pipeline *pipeline, const PassInfo *pass) {
     if (wanted(pipeline, pass->name, true)) print_graph(pipeline, "before", pass->name);
     double start = seconds();
     if (!pass->run(pipeline->graph, &pipeline->passes)) return false;
-    if (pipeline->options->values[OPTION_TIME_PASSES]) fprintf(stderr, "%-20s %9.3f ms\n", pass->name, 1e3 * (seconds() - start));
+    if (pipeline->options->values[OPTION_TIME_PASSES])
+        fprintf(stderr, "%-20s %9.3f ms\n", pass->name, 1e3 * (seconds() - start));
     if (wanted(pipeline, pass->name, false)) print_graph(pipeline, "after", pass->name);
     return graph_verify(pipeline->graph, pass->name) && dump_graph(pipeline, pass->name);
 }
 
 bool pipeline_run_passes(Pipeline *pipeline) {
-    const char *chosen = pipeline->options->values[OPTION_PASSES], *skipped = pipeline->options->values[OPTION_SKIP];
+    const char *chosen = pipeline->options->values[OPTION_PASSES],
+               *skipped = pipeline->options->values[OPTION_SKIP];
     if (pipeline->loops) return true;
     if (!dump_graph(pipeline, "build")) return false;
     bool scheduled = false;
@@ -200,7 +218,8 @@ bool pipeline_run_passes(Pipeline *pipeline) {
         for (int i = 0; i < count; i++) {
             const PassInfo *pass = pass_find(names[i]);
             if (!pass) {
-                diagnose_error(pipeline->diagnostics, E0606, (Span){0}, "there is no pass '%s'; `tenon explain passes` lists them", names[i]);
+                diagnose_error(pipeline->diagnostics, E0606, (Span){0},
+                               "there is no pass '%s'; `tenon explain passes` lists them", names[i]);
                 return false;
             }
             if (!run_pass(pipeline, pass)) return false;
@@ -220,12 +239,14 @@ bool pipeline_lower(Pipeline *pipeline) {
     double start = seconds();
     if (!pipeline->loops) pipeline->loops = lower_module(pipeline->graph, &pipeline->passes);
     if (!pipeline->loops) return false;
-    if (pipeline->options->values[OPTION_TIME_PASSES]) fprintf(stderr, "%-20s %9.3f ms\n", "lower", 1e3 * (seconds() - start));
+    if (pipeline->options->values[OPTION_TIME_PASSES])
+        fprintf(stderr, "%-20s %9.3f ms\n", "lower", 1e3 * (seconds() - start));
     const TargetInfo *target = &pipeline->passes.target;
     Text text;
     text_init(&text);
     loops_print(&text, pipeline->loops);
     bool good = pipeline_dump(pipeline, "loops", ".tir", &text);
     text_deinit(&text);
-    return good && loops_verify(pipeline->loops, "lowering", target->register_count, target->register_bytes, target->has_fma);
+    return good && loops_verify(pipeline->loops, "lowering", target->register_count, target->register_bytes,
+                                target->has_fma);
 }

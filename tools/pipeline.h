@@ -21,7 +21,8 @@ typedef struct Pipeline {
 } Pipeline;
 
 /* Each returns false after reporting. */
-bool pipeline_init(Pipeline *pipeline, Arena *arena, Diagnostics *diagnostics, const Options *options, const char *input);
+bool pipeline_init(Pipeline *pipeline, Arena *arena, Diagnostics *diagnostics, const Options *options,
+                   const char *input);
 bool pipeline_load(Pipeline *pipeline, bool placeholder_weights); /* .tn, or .tir of either IR */
 bool pipeline_run_passes(Pipeline *pipeline);
 bool pipeline_lower(Pipeline *pipeline);
@@ -31,7 +32,7 @@ bool compile_shared(Pipeline *pipeline, const char *path);
 bool pipeline_dump(Pipeline *pipeline, const char *name, const char *suffix, const Text *text);
 
 typedef int Command(Arena *arena, Diagnostics *diagnostics, const Options *options);
-Command command_compile, command_run, command_opt, command_verify, command_bench, command_inspect, command_fmt,
-    command_new, command_explain;
+Command command_compile, command_run, command_opt, command_verify, command_bench, command_inspect,
+    command_fmt, command_new, command_explain;
 
 #endif

@@ -1,4 +1,5 @@
-/* tenon run: a source or IR text is interpreted, a library is called. Both print or write the results by name. */
+/* tenon run: a source or IR text is interpreted, a library is called. Both print or write the results by
+ * name. */
 #include "tools/interpret.h"
 #include "tools/library.h"
 #include "tools/pipeline.h"
@@ -16,11 +17,16 @@ static ArgumentWords argument_words(Arena *arena, const Options *options, bool f
     const char **dims = NEW_ARRAY(arena, const char *, options->dims.count + 1);
     for (int i = 0; i < options->dims.count; i++)
         dims[i] = arena_printf(arena, "%s=%s", options->dims.items[i].name, options->dims.items[i].value);
-    return (ArgumentWords){.inputs = options->words.items + 1, .input_count = options->words.count - 1, .dims = dims,
-                           .dim_count = options->dims.count, .fill = fill, .seed = 1};
+    return (ArgumentWords){.inputs = options->words.items + 1,
+                           .input_count = options->words.count - 1,
+                           .dims = dims,
+                           .dim_count = options->dims.count,
+                           .fill = fill,
+                           .seed = 1};
 }
 
-static int show_results(Arena *arena, Diagnostics *diagnostics, const Entry *entry, Tensor *const *results, const char *path) {
+static int show_results(Arena *arena, Diagnostics *diagnostics, const Entry *entry, Tensor *const *results,
+                        const char *path) {
     TensorSource *sources = NEW_ARRAY(arena, TensorSource, entry->output_count + 1);
     for (int i = 0; i < entry->output_count; i++)
         sources[i] = tensor_source(arena, results[i], entry->output_names[i], results[i]->dtype);
@@ -41,7 +47,8 @@ static int interpret(Arena *arena, Diagnostics *diagnostics, const Options *opti
         diagnose_error(diagnostics, E0608, (Span){0}, "a loops file cannot be interpreted here; compile it");
         return 1;
     }
-    Entry *entry = entry_choose(diagnostics, pipeline.graph, options->values[OPTION_MODEL], options->values[OPTION_ENTRY]);
+    Entry *entry = entry_choose(diagnostics, pipeline.graph, options->values[OPTION_MODEL],
+                                options->values[OPTION_ENTRY]);
     if (!entry) return 1;
     EntrySignature signature = entry_signature(arena, entry);
     ArgumentWords words = argument_words(arena, options, false);
@@ -60,7 +67,9 @@ int command_run(Arena *arena, Diagnostics *diagnostics, const Options *options) 
     }
     const char *path = options->words.items[0], *threads = options->values[OPTION_THREADS];
     if (ends_with(path, ".tn") || ends_with(path, ".tir")) return interpret(arena, diagnostics, options);
-    RunLibraryOptions run = {.library = path, .model = options->values[OPTION_MODEL], .entry = options->values[OPTION_ENTRY],
+    RunLibraryOptions run = {.library = path,
+                             .model = options->values[OPTION_MODEL],
+                             .entry = options->values[OPTION_ENTRY],
                              .output = options->values[OPTION_OUTPUT]};
     run.call.words = argument_words(arena, options, false);
     run.call.state = options->values[OPTION_STATE];
@@ -73,10 +82,14 @@ int command_bench(Arena *arena, Diagnostics *diagnostics, const Options *options
         fprintf(stderr, "tenon: bench takes a library\n");
         return 2;
     }
-    const char *threads = options->values[OPTION_THREADS], *seconds = options->values[OPTION_MIN_TIME], *flops = options->values[OPTION_FLOPS];
-    BenchLibraryOptions bench = {.library = options->words.items[0], .model = options->values[OPTION_MODEL],
-                                 .entry = options->values[OPTION_ENTRY], .min_time = seconds ? strtod(seconds, NULL) : 0,
-                                 .flops = flops ? strtod(flops, NULL) : 0, .json = options->values[OPTION_JSON] != NULL};
+    const char *threads = options->values[OPTION_THREADS], *seconds = options->values[OPTION_MIN_TIME],
+               *flops = options->values[OPTION_FLOPS];
+    BenchLibraryOptions bench = {.library = options->words.items[0],
+                                 .model = options->values[OPTION_MODEL],
+                                 .entry = options->values[OPTION_ENTRY],
+                                 .min_time = seconds ? strtod(seconds, NULL) : 0,
+                                 .flops = flops ? strtod(flops, NULL) : 0,
+                                 .json = options->values[OPTION_JSON] != NULL};
     bench.call.words = argument_words(arena, options, true);
     bench.call.threads = threads ? atoi(threads) : 1;
     return bench_library(arena, diagnostics, &bench);

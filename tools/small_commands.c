@@ -32,7 +32,8 @@ int command_opt(Arena *arena, Diagnostics *diagnostics, const Options *options) 
     bool good = true;
     if (pipeline.loops) {
         const TargetInfo *target = &pipeline.passes.target;
-        good = loops_verify(pipeline.loops, "parsing", target->register_count, target->register_bytes, target->has_fma);
+        good = loops_verify(pipeline.loops, "parsing", target->register_count, target->register_bytes,
+                            target->has_fma);
         if (good) loops_print(&text, pipeline.loops);
     } else {
         if (options->values[OPTION_PASSES]) good = pipeline_run_passes(&pipeline);
@@ -75,7 +76,8 @@ int command_new(Arena *arena, Diagnostics *diagnostics, const Options *options) 
     if (options->words.count != 1) return wrong_use("new takes one file of weights");
     const char *weights = options->words.items[0], *path = options->values[OPTION_OUTPUT];
     Outputs *outputs = outputs_create(arena, diagnostics);
-    Output *output = outputs_forbid(outputs, weights) ? outputs_add(outputs, path ? path : "-", OUTPUT_PRIMARY) : NULL;
+    Output *output =
+        outputs_forbid(outputs, weights) ? outputs_add(outputs, path ? path : "-", OUTPUT_PRIMARY) : NULL;
     Text text;
     text_init(&text);
     bool good = output && starter_write_to(arena, diagnostics, weights, path, &text) == 0 &&
@@ -96,20 +98,30 @@ static void explain_ops(void) {
 
 int command_explain(Arena *arena, Diagnostics *diagnostics, const Options *options) {
     (void)diagnostics;
-    if (options->words.count != 1) return wrong_use("explain takes one word: a message's id, a library block, a pass, 'passes' or 'ops'");
+    if (options->words.count != 1)
+        return wrong_use(
+            "explain takes one word: a message's id, a library block, a pass, 'passes' or 'ops'");
     const char *word = options->words.items[0], *path;
     char *upper = arena_strdup(arena, word);
     for (char *c = upper; *c; c++) *c = (char)toupper((unsigned char)*c);
     DiagnosticId id = diagnostic_id_from_name(upper);
     const char *library = library_source_of(word, &path);
     const PassInfo *pass = pass_find(word);
-    if (id != DIAGNOSTIC_ID_COUNT) printf("%s: %s\n\n%s\n", diagnostic_id_name(id), diagnostic_title(id), diagnostic_explanation(id));
-    else if (library) printf("// %s\n%s", path, library);
-    else if (pass) printf("%s: %s\n", pass->name, pass->meaning);
-    else if (strcmp(word, "passes") == 0) explain_passes();
-    else if (strcmp(word, "ops") == 0) explain_ops();
+    if (id != DIAGNOSTIC_ID_COUNT)
+        printf("%s: %s\n\n%s\n", diagnostic_id_name(id), diagnostic_title(id), diagnostic_explanation(id));
+    else if (library)
+        printf("// %s\n%s", path, library);
+    else if (pass)
+        printf("%s: %s\n", pass->name, pass->meaning);
+    else if (strcmp(word, "passes") == 0)
+        explain_passes();
+    else if (strcmp(word, "ops") == 0)
+        explain_ops();
     else {
-        fprintf(stderr, "tenon: nothing is known of '%s'; explain takes a message's id, a library block, a pass, 'passes' or 'ops'\n", word);
+        fprintf(stderr,
+                "tenon: nothing is known of '%s'; explain takes a message's id, a library block, a pass, "
+                "'passes' or 'ops'\n",
+                word);
         return 1;
     }
     return 0;

@@ -1,5 +1,6 @@
-/* tenon verify: every layer of a compiled network against the interpreter in double precision. Results of the entry are
- * compared with the graph as written; layers with the graph after the passes, which is where they exist. */
+/* tenon verify: every layer of a compiled network against the interpreter in double precision. Results of the
+ * entry are compared with the graph as written; layers with the graph after the passes, which is where they
+ * exist. */
 #include "tools/interpret.h"
 #include "tools/library.h"
 #include "tools/pipeline.h"
@@ -47,7 +48,8 @@ static Difference compare(const Tensor *reference, const TensorSource *found) {
             if (error > worst.absolute) worst.absolute = error;
             continue;
         }
-        double value = dtype_load_float(found->dtype, bytes + (size_t)i * size), wanted = reference->floats[i];
+        double value = dtype_load_float(found->dtype, bytes + (size_t)i * size),
+               wanted = reference->floats[i];
         double rounded = dtype_round(found->dtype, wanted);
         if (isnan(value) && isnan(rounded)) continue;
         if (!isfinite(value) || !isfinite(rounded)) {
@@ -62,15 +64,20 @@ static Difference compare(const Tensor *reference, const TensorSource *found) {
     return worst;
 }
 
-static bool report(Arena *arena, const char *name, const Tensor *reference, const TensorSource *found, double tolerance) {
+static bool report(Arena *arena, const char *name, const Tensor *reference, const TensorSource *found,
+                   double tolerance) {
     Difference worst = compare(reference, found);
     double limit = reference->floats ? tolerance * fmax(worst.magnitude, 1e-30) : 0;
     bool good = !worst.special && worst.absolute <= fmax(limit, reference->floats ? 1e-30 : 0);
     Text shape;
     text_init(&shape);
-    for (int i = 0; i < reference->rank; i++) text_printf(&shape, "%s%" PRId64, i ? "x" : "", reference->dims[i]);
-    printf("  %-32s %-18s max abs %9.3g of %9.3g  max ulp %8" PRId64 "  %s\n", name, shape.bytes ? shape.bytes : "scalar",
-           worst.absolute, worst.magnitude, worst.ulp, good ? "ok" : worst.special ? "DIFFERS (NaN or infinity)" : "DIFFERS");
+    for (int i = 0; i < reference->rank; i++)
+        text_printf(&shape, "%s%" PRId64, i ? "x" : "", reference->dims[i]);
+    printf("  %-32s %-18s max abs %9.3g of %9.3g  max ulp %8" PRId64 "  %s\n", name,
+           shape.bytes ? shape.bytes : "scalar", worst.absolute, worst.magnitude, worst.ulp,
+           good            ? "ok"
+           : worst.special ? "DIFFERS (NaN or infinity)"
+                           : "DIFFERS");
     text_deinit(&shape);
     (void)arena;
     return good;
@@ -81,32 +88,43 @@ static ArgumentWords words_of(Arena *arena, const Options *options) {
     const char **dims = NEW_ARRAY(arena, const char *, options->dims.count + 1);
     for (int i = 0; i < options->dims.count; i++)
         dims[i] = arena_printf(arena, "%s=%s", options->dims.items[i].name, options->dims.items[i].value);
-    return (ArgumentWords){.inputs = options->words.items + 1, .input_count = options->words.count - 1, .dims = dims,
-                           .dim_count = options->dims.count, .fill = true,
+    return (ArgumentWords){.inputs = options->words.items + 1,
+                           .input_count = options->words.count - 1,
+                           .dims = dims,
+                           .dim_count = options->dims.count,
+                           .fill = true,
                            .seed = seed ? strtoull(seed, NULL, 10) : 1};
 }
 
 /* Words that hand a tensor on would need files; the call's own buffers are overwritten instead. */
 static bool call_compiled(Arena *arena, Diagnostics *diagnostics, const char *path, const Entry *entry,
-                          const EntryArguments *arguments, LibraryCall *call, Library **out_library, LibraryEntry *library_entry_out) {
+                          const EntryArguments *arguments, LibraryCall *call, Library **out_library,
+                          LibraryEntry *library_entry_out) {
     Library *library = *out_library = library_open(arena, diagnostics, path, entry->model);
     if (!library || !library_entry(arena, diagnostics, library, entry->name, library_entry_out)) return false;
     const char **dims = NEW_ARRAY(arena, const char *, entry->dim_count + 1);
-    for (int i = 0; i < entry->dim_count; i++) dims[i] = arena_printf(arena, "%s=%" PRId64, entry->dims[i]->name, arguments->dims[i]);
-    LibraryCallOptions options = {.words = {.dims = dims, .dim_count = entry->dim_count, .fill = true}, .threads = 1};
+    for (int i = 0; i < entry->dim_count; i++)
+        dims[i] = arena_printf(arena, "%s=%" PRId64, entry->dims[i]->name, arguments->dims[i]);
+    LibraryCallOptions options = {.words = {.dims = dims, .dim_count = entry->dim_count, .fill = true},
+                                  .threads = 1};
     if (!library_call_prepare(arena, diagnostics, library, library_entry_out, &options, call)) return false;
-    for (int i = 0; i < entry->input_count; i++) ((const void **)call->call.inputs)[i] = arguments->inputs[i].bytes;
+    for (int i = 0; i < entry->input_count; i++)
+        ((const void **)call->call.inputs)[i] = arguments->inputs[i].bytes;
     return library_call_run(diagnostics, call);
 }
 
-static bool verify_entry(Arena *arena, Diagnostics *diagnostics, const Options *options, const char *model, const char *name) {
+static bool verify_entry(Arena *arena, Diagnostics *diagnostics, const Options *options, const char *model,
+                         const char *name) {
     Pipeline plain, compiled;
     const char *input = options->words.items[0], *given = options->values[OPTION_TOLERANCE];
     double tolerance = given ? strtod(given, NULL) : 1e-5;
-    if (!pipeline_init(&plain, arena, diagnostics, options, input) || !pipeline_load(&plain, false)) return false;
+    if (!pipeline_init(&plain, arena, diagnostics, options, input) || !pipeline_load(&plain, false))
+        return false;
     Diagnostics *again = diagnostics_create(); /* warnings once */
-    bool ready = pipeline_init(&compiled, arena, again, options, input) && pipeline_load(&compiled, false) && pipeline_run_passes(&compiled);
-    Entry *entry = entry_choose(diagnostics, plain.graph, model, name), *inner = ready ? entry_choose(again, compiled.graph, model, name) : NULL;
+    bool ready = pipeline_init(&compiled, arena, again, options, input) && pipeline_load(&compiled, false) &&
+                 pipeline_run_passes(&compiled);
+    Entry *entry = entry_choose(diagnostics, plain.graph, model, name),
+          *inner = ready ? entry_choose(again, compiled.graph, model, name) : NULL;
     if (!entry || !inner) return false;
     EntrySignature signature = entry_signature(arena, entry);
     ArgumentWords words = words_of(arena, options);
@@ -117,19 +135,22 @@ static bool verify_entry(Arena *arena, Diagnostics *diagnostics, const Options *
     char folder[] = "/tmp/tenon-verify-XXXXXX";
     if (!mkdtemp(folder)) return false;
     const char *path = arena_printf(arena, "%s/verify.so", folder);
-    Tensor **wanted = NEW_ARRAY(arena, Tensor *, outputs + 1), **layers = NEW_ARRAY(arena, Tensor *, inner->output_count + 1);
+    Tensor **wanted = NEW_ARRAY(arena, Tensor *, outputs + 1),
+           **layers = NEW_ARRAY(arena, Tensor *, inner->output_count + 1);
     LibraryCall call = {0};
     Library *library = NULL;
     LibraryEntry library_entry_found;
-    bool good = interpret_entry(arena, diagnostics, entry, &arguments, true, NULL, wanted) &&
-                interpret_entry(arena, diagnostics, inner, &arguments, true, NULL, layers) && pipeline_lower(&compiled) &&
-                compile_shared(&compiled, path) &&
-                call_compiled(arena, diagnostics, path, inner, &arguments, &call, &library, &library_entry_found);
+    bool good =
+        interpret_entry(arena, diagnostics, entry, &arguments, true, NULL, wanted) &&
+        interpret_entry(arena, diagnostics, inner, &arguments, true, NULL, layers) &&
+        pipeline_lower(&compiled) && compile_shared(&compiled, path) &&
+        call_compiled(arena, diagnostics, path, inner, &arguments, &call, &library, &library_entry_found);
     if (good) printf("%s.%s\n", entry->model, entry->name);
     for (int i = outputs; good && i < inner->output_count; i++)
         good &= report(arena, inner->output_names[i], layers[i], &call.outputs[i], tolerance);
     bool results = good || library;
-    for (int i = 0; results && i < outputs; i++) good &= report(arena, entry->output_names[i], wanted[i], &call.outputs[i], tolerance);
+    for (int i = 0; results && i < outputs; i++)
+        good &= report(arena, entry->output_names[i], wanted[i], &call.outputs[i], tolerance);
     library_call_end(&call);
     if (library) library_close(library);
     unlink(path);
@@ -145,7 +166,9 @@ int command_verify(Arena *arena, Diagnostics *diagnostics, const Options *option
         return 2;
     }
     Pipeline pipeline;
-    if (!pipeline_init(&pipeline, arena, diagnostics, options, options->words.items[0]) || !pipeline_load(&pipeline, false)) return 1;
+    if (!pipeline_init(&pipeline, arena, diagnostics, options, options->words.items[0]) ||
+        !pipeline_load(&pipeline, false))
+        return 1;
     bool good = true;
     int count = 0;
     const char *only = options->values[OPTION_ENTRY], *model = options->values[OPTION_MODEL];

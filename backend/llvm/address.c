@@ -1,5 +1,5 @@
-/* Scopes, index expressions and addresses. Every part of an address is computed in the outermost loop body in which its
- * symbols are known, so inner loops add only what they change. */
+/* Scopes, index expressions and addresses. Every part of an address is computed in the outermost loop body in
+ * which its symbols are known, so inner loops add only what they change. */
 #include "backend/llvm/emitter.h"
 
 #include <assert.h>
@@ -31,8 +31,8 @@ void scope_enter_here(Emitter *emitter) {
 void scope_leave(Emitter *emitter) {
     const Scope *scope = &emitter->scopes.items[--emitter->scopes.count];
     emitter->symbols.count = scope->symbol_count;
-    /* Values hoisted to outer scopes while this one was open are on top of the stacks too; they are forgotten, which
-     * costs at most computing them again. */
+    /* Values hoisted to outer scopes while this one was open are on top of the stacks too; they are
+     * forgotten, which costs at most computing them again. */
     emitter->values.count = scope->value_count;
     emitter->pointers.count = scope->pointer_count;
 }
@@ -83,8 +83,10 @@ static int term_depth(Emitter *emitter, const Term *term) {
 /* To the end of |block|, but before its terminator if it has one. */
 static void position_at(Emitter *emitter, LLVMBasicBlockRef block) {
     LLVMValueRef terminator = LLVMGetBasicBlockTerminator(block);
-    if (terminator) LLVMPositionBuilderBefore(emitter->builder, terminator);
-    else LLVMPositionBuilderAtEnd(emitter->builder, block);
+    if (terminator)
+        LLVMPositionBuilderBefore(emitter->builder, terminator);
+    else
+        LLVMPositionBuilderAtEnd(emitter->builder, block);
 }
 
 /* Moves the builder to the head of scope |depth|; returns where it was. */
@@ -129,7 +131,8 @@ static LLVMValueRef emit_fresh(Emitter *emitter, const Expr *expr) {
     if (expr->kind == EXPR_FLOORDIV || expr->kind == EXPR_MOD) return divide(emitter, expr);
     LLVMValueRef a = emit_expr(emitter, expr->left), b = emit_expr(emitter, expr->right);
     LLVMValueRef less = LLVMBuildICmp(builder, LLVMIntSLT, a, b, "");
-    return expr->kind == EXPR_MIN ? LLVMBuildSelect(builder, less, a, b, "") : LLVMBuildSelect(builder, less, b, a, "");
+    return expr->kind == EXPR_MIN ? LLVMBuildSelect(builder, less, a, b, "")
+                                  : LLVMBuildSelect(builder, less, b, a, "");
 }
 
 LLVMValueRef emit_expr(Emitter *emitter, const Expr *expr) {
@@ -159,7 +162,8 @@ static LLVMValueRef byte_gep(Emitter *emitter, LLVMValueRef pointer, LLVMValueRe
     return LLVMBuildInBoundsGEP2(emitter->builder, emitter->i8, pointer, &bytes, 1, "");
 }
 
-/* The pointer at |offset| without its constant part: the part known further out, plus what the innermost scope adds. */
+/* The pointer at |offset| without its constant part: the part known further out, plus what the innermost
+ * scope adds. */
 static LLVMValueRef variable_pointer(Emitter *emitter, const Buffer *buffer, const Expr *offset) {
     if (expr_equals(offset, 0)) return buffer_pointer(emitter, buffer);
     for (int i = emitter->pointers.count - 1; i >= 0; i--)

@@ -1,6 +1,6 @@
-/* contract: a whole reduction nest over products of two accesses, summed in partial sums of |chunk| terms that start at
- * +0 and are added to the total in order. Emission follows what keeps LLVM's allocator free of spills: K loops are not
- * unrolled; per step the vectors of B first, then one row's operand, used at once. */
+/* contract: a whole reduction nest over products of two accesses, summed in partial sums of |chunk| terms
+ * that start at +0 and are added to the total in order. Emission follows what keeps LLVM's allocator free of
+ * spills: K loops are not unrolled; per step the vectors of B first, then one row's operand, used at once. */
 #include "backend/llvm/emitter.h"
 
 #include <string.h>
@@ -19,7 +19,8 @@ static void multiply_add(const Contraction *c, LLVMValueRef *sums) {
     const LoopStatement *s = c->statement;
     LLVMValueRef b[64];
     /* One row: the broadcast first, so that B's vectors stay memory operands. */
-    LLVMValueRef shared_a = c->a_per_row || c->a_per_lane ? NULL : emit_load_vector(emitter, &s->a, 0, 0, c->lanes);
+    LLVMValueRef shared_a =
+        c->a_per_row || c->a_per_lane ? NULL : emit_load_vector(emitter, &s->a, 0, 0, c->lanes);
     for (int v = 0; v < c->vectors && !c->b_per_row && c->rows > 1; v++)
         b[v] = v && !c->b_per_lane ? b[0] : emit_load_vector(emitter, &s->b, 0, v, c->lanes);
     for (int r = 0; r < c->rows; r++) {
@@ -100,15 +101,18 @@ static void allocate_slots(const Contraction *c, Total *total) {
     LLVMBasicBlockRef current = LLVMGetInsertBlock(emitter->builder);
     LLVMBasicBlockRef entry = LLVMGetEntryBasicBlock(emitter->function);
     LLVMPositionBuilderBefore(emitter->builder, LLVMGetFirstInstruction(entry));
-    total->slots = LLVMBuildArrayAlloca(emitter->builder, total->type, constant_i32(emitter, total->count), "");
+    total->slots =
+        LLVMBuildArrayAlloca(emitter->builder, total->type, constant_i32(emitter, total->count), "");
     LLVMSetAlignment(total->slots, 64);
     LLVMPositionBuilderAtEnd(emitter->builder, current);
 }
 
 static void keep(const Contraction *c, Total *total, LLVMValueRef *values) {
     for (int i = 0; i < total->count; i++) {
-        if (total->slots) LLVMBuildStore(c->emitter->builder, values[i], slot(c, total, i));
-        else total->values[i] = values[i];
+        if (total->slots)
+            LLVMBuildStore(c->emitter->builder, values[i], slot(c, total, i));
+        else
+            total->values[i] = values[i];
     }
 }
 
@@ -118,19 +122,20 @@ static LLVMValueRef total_value(const Contraction *c, const Total *total, int in
 }
 
 /* One partial sum over [low, high) of the outermost range, added to the total: values of the new total. */
-static void emit_partial(const Contraction *c, const Total *total, LLVMValueRef low, LLVMValueRef high, int64_t trips_min,
-                         int64_t trips_max, LLVMValueRef *out) {
+static void emit_partial(const Contraction *c, const Total *total, LLVMValueRef low, LLVMValueRef high,
+                         int64_t trips_min, int64_t trips_max, LLVMValueRef *out) {
     for (int i = 0; i < total->count; i++) out[i] = LLVMConstNull(total->type);
     emit_nest(c, 0, low, high, trips_min, trips_max, out);
     for (int i = 0; i < total->count; i++) out[i] = add(c, total_value(c, total, i), out[i]);
 }
 
 /* A loop over chunks of |steps|; the last may be shorter. */
-static void emit_chunk_loop(const Contraction *c, Total *total, LLVMValueRef low, LLVMValueRef high, int64_t steps,
-                            int64_t span_min, int64_t span_max) {
+static void emit_chunk_loop(const Contraction *c, Total *total, LLVMValueRef low, LLVMValueRef high,
+                            int64_t steps, int64_t span_min, int64_t span_max) {
     Emitter *emitter = c->emitter;
-    CountedLoop loop = loop_begin(emitter, low, high, steps, (span_min + steps - 1) / steps, (span_max + steps - 1) / steps,
-                                  total->values, total->slots ? 0 : total->count);
+    CountedLoop loop =
+        loop_begin(emitter, low, high, steps, (span_min + steps - 1) / steps, (span_max + steps - 1) / steps,
+                   total->values, total->slots ? 0 : total->count);
     scope_enter_here(emitter);
     LLVMValueRef end = LLVMBuildNSWAdd(emitter->builder, loop.index, constant_i64(emitter, steps), "");
     bool even = span_min == span_max && span_max % steps == 0;
@@ -147,15 +152,16 @@ static void emit_chunk_loop(const Contraction *c, Total *total, LLVMValueRef low
     if (!total->slots) memcpy(total->values, next, (size_t)total->count * sizeof *next);
 }
 
-/* Partial sums of |steps| steps each. Where their number is known and the nest is one loop, the first begins the total
- * and the last ends it in registers, which spares two passes through memory. */
+/* Partial sums of |steps| steps each. Where their number is known and the nest is one loop, the first begins
+ * the total and the last ends it in registers, which spares two passes through memory. */
 static void emit_chunks(const Contraction *c, int64_t steps, LLVMValueRef *values) {
     Emitter *emitter = c->emitter;
     const LoopStatement *s = c->statement;
     const Range *k = &s->k[0];
     Total total = {.type = vector_type(emitter, s->tile->dtype, c->lanes), .count = c->rows * c->vectors};
     int64_t span_min = trip_min(k), span_max = trip_max(k);
-    LLVMValueRef low = emit_expr(emitter, k->low), high = emit_expr(emitter, k->high), results[ACCUMULATORS_MAX];
+    LLVMValueRef low = emit_expr(emitter, k->low), high = emit_expr(emitter, k->high),
+                 results[ACCUMULATORS_MAX];
     memcpy(total.values, values, (size_t)total.count * sizeof *values);
     bool in_registers = 2 * total.count + c->vectors + 2 <= emitter->target->register_count;
     if (s->depth > 1 || span_min != span_max || span_max < 2 * steps || in_registers) {
@@ -171,7 +177,8 @@ static void emit_chunks(const Contraction *c, int64_t steps, LLVMValueRef *value
     emit_partial(c, &total, low, first_end, steps, steps, results);
     allocate_slots(c, &total);
     keep(c, &total, results);
-    if (middle > steps) emit_chunk_loop(c, &total, first_end, last_begin, steps, middle - steps, middle - steps);
+    if (middle > steps)
+        emit_chunk_loop(c, &total, first_end, last_begin, steps, middle - steps, middle - steps);
     emit_partial(c, &total, last_begin, high, span_max - middle, span_max - middle, results);
     memcpy(values, results, (size_t)total.count * sizeof *values);
 }
@@ -179,13 +186,19 @@ static void emit_chunks(const Contraction *c, int64_t steps, LLVMValueRef *value
 void emit_contract(Emitter *emitter, const LoopStatement *s) {
     const Expr *a = access_offset(emitter->loops, &s->a), *b = access_offset(emitter->loops, &s->b);
     const Symbol *row = emitter->loops->row, *lane = emitter->loops->lane;
-    Contraction c = {emitter, s, tile_rows(emitter, s->tile), s->tile->vectors, s->tile->lanes,
-                     expr_uses(a, row), expr_uses(a, lane), expr_uses(b, row), expr_uses(b, lane)};
+    Contraction c = {emitter,
+                     s,
+                     tile_rows(emitter, s->tile),
+                     s->tile->vectors,
+                     s->tile->lanes,
+                     expr_uses(a, row),
+                     expr_uses(a, lane),
+                     expr_uses(b, row),
+                     expr_uses(b, lane)};
     int count = c.rows * c.vectors;
     LLVMValueRef zero = LLVMConstNull(vector_type(emitter, s->tile->dtype, c.lanes));
-    LLVMValueRef total[ACCUMULATORS_MAX], *initial = s->operand_count && s->operands[0]
-                                                         ? tile_values(emitter, s->operands[0])
-                                                         : NULL;
+    LLVMValueRef total[ACCUMULATORS_MAX],
+        *initial = s->operand_count && s->operands[0] ? tile_values(emitter, s->operands[0]) : NULL;
     int64_t inner = inner_product(s), steps = s->chunk && inner ? s->chunk / inner : 0;
     if (steps && trip_max(&s->k[0]) > steps) {
         for (int i = 0; i < count; i++) total[i] = initial ? initial[i] : zero;

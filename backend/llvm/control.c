@@ -6,10 +6,11 @@
 
 /* ---- Counted loops ---- */
 
-CountedLoop loop_begin(Emitter *emitter, LLVMValueRef start, LLVMValueRef stop, int64_t step, int64_t trip_min,
-                       int64_t trip_max, LLVMValueRef *initial, int count) {
+CountedLoop loop_begin(Emitter *emitter, LLVMValueRef start, LLVMValueRef stop, int64_t step,
+                       int64_t trip_min, int64_t trip_max, LLVMValueRef *initial, int count) {
     LLVMBuilderRef builder = emitter->builder;
-    CountedLoop loop = {.start = start, .stop = stop, .step = constant_i64(emitter, step), .carried_count = count};
+    CountedLoop loop = {
+        .start = start, .stop = stop, .step = constant_i64(emitter, step), .carried_count = count};
     loop.carried = NEW_ARRAY(emitter->arena, LLVMValueRef, count + 1);
     loop.straight = trip_min == 1 && trip_max == 1;
     loop.guarded = trip_min < 1;
@@ -83,7 +84,9 @@ void emit_failure_unless(Emitter *emitter, LLVMValueRef good, int code) {
 
 enum { CARRIED_MAX = 512 };
 
-static int tile_size(const Emitter *emitter, const Tile *tile) { return tile_rows(emitter, tile) * tile->vectors; }
+static int tile_size(const Emitter *emitter, const Tile *tile) {
+    return tile_rows(emitter, tile) * tile->vectors;
+}
 
 static int gather_carried(Emitter *emitter, const LoopStatement *s, bool next, LLVMValueRef *out) {
     int count = 0;
@@ -153,8 +156,9 @@ static void emit_exit(Emitter *emitter, const LoopStatement *s) {
 static LLVMValueRef emit_rows_of(Emitter *emitter, const LoopStatement *s, int height, int64_t trips,
                                  int64_t trips_max, LLVMValueRef start, LLVMValueRef high) {
     int64_t length = height * trips;
-    LLVMValueRef stop = trips ? LLVMBuildNSWAdd(emitter->builder, start, constant_i64(emitter, length), "")
-                              : LLVMBuildNSWSub(emitter->builder, high, constant_i64(emitter, height - 1), "");
+    LLVMValueRef stop = trips
+                            ? LLVMBuildNSWAdd(emitter->builder, start, constant_i64(emitter, length), "")
+                            : LLVMBuildNSWSub(emitter->builder, high, constant_i64(emitter, height - 1), "");
     CountedLoop loop = loop_begin(emitter, start, stop, height, trips, trips ? trips : trips_max, &start, 1);
     emitter->rows = height;
     scope_enter_here(emitter);
@@ -171,12 +175,14 @@ static void emit_rows(Emitter *emitter, const LoopStatement *s) {
     LLVMValueRef at = emit_expr(emitter, s->range.low), high = emit_expr(emitter, s->range.high);
     int64_t trip = range_span(emitter, &s->range)->max;
     for (int i = 0; i < s->plan_count; i++)
-        at = emit_rows_of(emitter, s, s->plan[i].height, s->plan[i].count, trip / s->plan[i].height, at, high);
+        at =
+            emit_rows_of(emitter, s, s->plan[i].height, s->plan[i].count, trip / s->plan[i].height, at, high);
     emitter->rows = outer_rows;
 }
 
 /* Lanes outside the tail keep the value they had. */
-static void keep_masked(Emitter *emitter, const LoopStatement *s, LLVMValueRef *next, LLVMValueRef *previous) {
+static void keep_masked(Emitter *emitter, const LoopStatement *s, LLVMValueRef *next,
+                        LLVMValueRef *previous) {
     int at = 0;
     for (int i = 0; i < s->carry_count; i++) {
         const Tile *tile = s->carries[i].inside;
@@ -211,9 +217,11 @@ static void emit_lanes(Emitter *emitter, const LoopStatement *s) {
     LLVMValueRef carried[CARRIED_MAX];
     int count = gather_carried(emitter, s, false, carried);
     LLVMValueRef low = emit_expr(emitter, s->range.low), high = emit_expr(emitter, s->range.high), at = low;
-    const Expr *span = range_span(emitter, &s->range), *step = expr_constant(emitter->loops->graph->exprs, s->step);
+    const Expr *span = range_span(emitter, &s->range),
+               *step = expr_constant(emitter->loops->graph->exprs, s->step);
     int64_t span_min = span->min, span_max = span->max;
-    bool fixed = span_min == span_max, whole = expr_equals(expr_mod(emitter->loops->graph->exprs, span, step), 0);
+    bool fixed = span_min == span_max,
+         whole = expr_equals(expr_mod(emitter->loops->graph->exprs, span, step), 0);
     if (span_max >= s->step) {
         LLVMValueRef stop = LLVMBuildNSWSub(emitter->builder, high, constant_i64(emitter, s->step - 1), "");
         LLVMValueRef all[CARRIED_MAX + 1];
@@ -256,8 +264,10 @@ static void emit_local(Emitter *emitter, const LoopStatement *s) {
     LLVMBasicBlockRef current = LLVMGetInsertBlock(emitter->builder);
     LLVMBasicBlockRef entry = LLVMGetEntryBasicBlock(emitter->function);
     LLVMValueRef first = LLVMGetFirstInstruction(entry);
-    if (first) LLVMPositionBuilderBefore(emitter->builder, first);
-    else LLVMPositionBuilderAtEnd(emitter->builder, entry);
+    if (first)
+        LLVMPositionBuilderBefore(emitter->builder, first);
+    else
+        LLVMPositionBuilderAtEnd(emitter->builder, entry);
     LLVMTypeRef type = LLVMArrayType2(emitter->i8, (uint64_t)buffer_bytes_max(s->local));
     LLVMValueRef memory = LLVMBuildAlloca(emitter->builder, type, s->local->name);
     LLVMSetAlignment(memory, 64);
@@ -284,8 +294,8 @@ static void emit_call(Emitter *emitter, const LoopStatement *s) {
                     emit_expr(emitter, expr_symbol(graph->exprs, graph->dims.items[i]->symbol)));
     if (emitter->options->threads) vector_push(emitter->arena, &arguments, emitter->executor);
     LLVMValueRef callee = emitter->functions[function_index(emitter, s->callee)];
-    LLVMValueRef status = LLVMBuildCall2(emitter->builder, function_type(emitter, s->callee), callee, arguments.items,
-                                         (unsigned)arguments.count, "");
+    LLVMValueRef status = LLVMBuildCall2(emitter->builder, function_type(emitter, s->callee), callee,
+                                         arguments.items, (unsigned)arguments.count, "");
     LLVMValueRef good = LLVMBuildICmp(emitter->builder, LLVMIntEQ, status, constant_i32(emitter, 0), "");
     LLVMBasicBlockRef bad = new_block(emitter, "fail"), on = new_block(emitter, "");
     LLVMBuildCondBr(emitter->builder, good, on, bad);
@@ -327,7 +337,8 @@ void emit_body(Emitter *emitter, const LoopBody *body) {
 LLVMTypeRef function_type(Emitter *emitter, const LoopFunction *function) {
     VECTOR(LLVMTypeRef) types = {0};
     for (int i = 0; i < function->parameter_count; i++) vector_push(emitter->arena, &types, emitter->pointer);
-    for (int i = 0; i < emitter->loops->graph->dims.count; i++) vector_push(emitter->arena, &types, emitter->i64);
+    for (int i = 0; i < emitter->loops->graph->dims.count; i++)
+        vector_push(emitter->arena, &types, emitter->i64);
     if (emitter->options->threads) vector_push(emitter->arena, &types, emitter->pointer);
     return LLVMFunctionType(emitter->i32, types.items, (unsigned)types.count, false);
 }
@@ -414,12 +425,14 @@ static LLVMValueRef emit_item_function(Emitter *emitter, const LoopStatement *s,
     VECTOR(LLVMValueRef) fields = {0};
     for (int i = 0; i < frame->pointer_count + frame->number_count; i++)
         vector_push(emitter->arena, &fields,
-                    LLVMBuildLoad2(emitter->builder, i < frame->pointer_count ? emitter->pointer : emitter->i64,
+                    LLVMBuildLoad2(emitter->builder,
+                                   i < frame->pointer_count ? emitter->pointer : emitter->i64,
                                    frame_field(emitter, frame, argument, i), ""));
     emitter->status_slot = frame_field(emitter, frame, argument, frame->pointer_count + frame->number_count);
     LLVMValueRef index = LLVMBuildSExt(emitter->builder, LLVMGetParam(item, 1), emitter->i64, "");
     scope_enter_here(emitter);
-    for (int i = 0; i < frame->pointer_count; i++) bind_buffer(emitter, outer.buffers.items[i].buffer, fields.items[i]);
+    for (int i = 0; i < frame->pointer_count; i++)
+        bind_buffer(emitter, outer.buffers.items[i].buffer, fields.items[i]);
     for (int i = 0; i < frame->number_count; i++)
         bind_symbol(emitter, outer.symbols.items[i].symbol, fields.items[frame->pointer_count + i]);
     bind_symbol(emitter, s->range.symbol, index);
@@ -443,10 +456,10 @@ static void call_items(Emitter *emitter, LLVMValueRef item, LLVMValueRef frame, 
     LLVMPositionBuilderAtEnd(builder, pool);
     LLVMTypeRef fields[3] = {emitter->pointer, emitter->i64, emitter->pointer};
     LLVMTypeRef executor = LLVMStructTypeInContext(emitter->context, fields, 3, false);
-    LLVMValueRef context = LLVMBuildLoad2(builder, emitter->pointer,
-                                          LLVMBuildStructGEP2(builder, executor, emitter->executor, 0, ""), "");
-    LLVMValueRef callee = LLVMBuildLoad2(builder, emitter->pointer,
-                                         LLVMBuildStructGEP2(builder, executor, emitter->executor, 2, ""), "");
+    LLVMValueRef context = LLVMBuildLoad2(
+        builder, emitter->pointer, LLVMBuildStructGEP2(builder, executor, emitter->executor, 0, ""), "");
+    LLVMValueRef callee = LLVMBuildLoad2(
+        builder, emitter->pointer, LLVMBuildStructGEP2(builder, executor, emitter->executor, 2, ""), "");
     LLVMTypeRef parameters[4] = {emitter->pointer, emitter->pointer, emitter->pointer, emitter->i32};
     LLVMTypeRef type = LLVMFunctionType(emitter->nothing, parameters, 4, false);
     LLVMValueRef arguments[4] = {context, item, frame, constant_i32(emitter, count)};
@@ -454,7 +467,8 @@ static void call_items(Emitter *emitter, LLVMValueRef item, LLVMValueRef frame, 
     LLVMBuildBr(builder, after);
 
     LLVMPositionBuilderAtEnd(builder, serial);
-    CountedLoop loop = loop_begin(emitter, constant_i64(emitter, 0), constant_i64(emitter, count), 1, count, count, NULL, 0);
+    CountedLoop loop =
+        loop_begin(emitter, constant_i64(emitter, 0), constant_i64(emitter, count), 1, count, count, NULL, 0);
     LLVMValueRef one[2] = {frame, LLVMBuildTrunc(builder, loop.index, emitter->i32, "")};
     LLVMBuildCall2(builder, item_type, item, one, 2, "");
     loop_end(emitter, &loop, NULL);
@@ -485,7 +499,8 @@ static void emit_parallel(Emitter *emitter, const LoopStatement *s) {
                        frame_field(emitter, &frame, memory, frame.pointer_count + i));
     LLVMBuildStore(builder, constant_i32(emitter, 0), frame_field(emitter, &frame, memory, status_field));
     call_items(emitter, item, memory, expr_value(s->range.high) - expr_value(s->range.low));
-    LLVMValueRef status = LLVMBuildLoad2(builder, emitter->i32, frame_field(emitter, &frame, memory, status_field), "");
+    LLVMValueRef status =
+        LLVMBuildLoad2(builder, emitter->i32, frame_field(emitter, &frame, memory, status_field), "");
     LLVMValueRef good = LLVMBuildICmp(builder, LLVMIntEQ, status, constant_i32(emitter, 0), "");
     LLVMBasicBlockRef bad = new_block(emitter, "fail"), on = new_block(emitter, "");
     LLVMBuildCondBr(builder, good, on, bad);

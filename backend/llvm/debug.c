@@ -1,4 +1,5 @@
-/* Line tables: one subprogram per function, whose lines are the places of the .tn file its statements came from. */
+/* Line tables: one subprogram per function, whose lines are the places of the .tn file its statements came
+ * from. */
 #include "backend/llvm/emitter.h"
 
 #include <string.h>
@@ -20,9 +21,9 @@ void debug_begin(Emitter *emitter) {
     if (!emitter->options->line_tables) return;
     emitter->debug = LLVMCreateDIBuilder(emitter->module);
     const char *producer = "tenon", *source = emitter->options->source_name;
-    LLVMDIBuilderCreateCompileUnit(emitter->debug, LLVMDWARFSourceLanguageC11, file_of(emitter, source), producer,
-                                   strlen(producer), true, "", 0, 0, "", 0, LLVMDWARFEmissionLineTablesOnly, 0, false,
-                                   false, "", 0, "", 0);
+    LLVMDIBuilderCreateCompileUnit(emitter->debug, LLVMDWARFSourceLanguageC11, file_of(emitter, source),
+                                   producer, strlen(producer), true, "", 0, 0, "", 0,
+                                   LLVMDWARFEmissionLineTablesOnly, 0, false, false, "", 0, "", 0);
     add_flag(emitter, "Debug Info Version", LLVMDebugMetadataVersion());
     add_flag(emitter, "Dwarf Version", 5);
 }
@@ -33,10 +34,11 @@ void debug_function(Emitter *emitter, LLVMValueRef function, const char *name, S
     unsigned line = span.file ? (unsigned)source_locate(span.file, span.start).line : 1;
     LLVMMetadataRef file = file_of(emitter, path);
     LLVMMetadataRef type = LLVMDIBuilderCreateSubroutineType(emitter->debug, file, NULL, 0, LLVMDIFlagZero);
-    emitter->debug_scope = LLVMDIBuilderCreateFunction(emitter->debug, file, name, strlen(name), "", 0, file, line, type,
-                                                       true, true, line, LLVMDIFlagZero, true);
+    emitter->debug_scope = LLVMDIBuilderCreateFunction(emitter->debug, file, name, strlen(name), "", 0, file,
+                                                       line, type, true, true, line, LLVMDIFlagZero, true);
     LLVMSetSubprogram(function, emitter->debug_scope);
-    LLVMMetadataRef place = LLVMDIBuilderCreateDebugLocation(emitter->context, line, 0, emitter->debug_scope, NULL);
+    LLVMMetadataRef place =
+        LLVMDIBuilderCreateDebugLocation(emitter->context, line, 0, emitter->debug_scope, NULL);
     LLVMSetCurrentDebugLocation2(emitter->builder, place);
 }
 

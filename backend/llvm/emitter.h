@@ -1,6 +1,6 @@
-/* Private to backend/llvm: the state of turning one loop module into one LLVM module. Layers of it, bottom up: scopes and
- * addresses (address.c), tiles (tile.c, map.c, contract.c), loops and functions (control.c), entries and the info
- * structure (entry.c, info.c). No graph header is needed beyond what ir/loops shows. */
+/* Private to backend/llvm: the state of turning one loop module into one LLVM module. Layers of it, bottom
+ * up: scopes and addresses (address.c), tiles (tile.c, map.c, contract.c), loops and functions (control.c),
+ * entries and the info structure (entry.c, info.c). No graph header is needed beyond what ir/loops shows. */
 #ifndef TENON_BACKEND_LLVM_EMITTER_H
 #define TENON_BACKEND_LLVM_EMITTER_H
 
@@ -12,8 +12,8 @@
 #include <llvm-c/Core.h>
 #include <llvm-c/DebugInfo.h>
 
-/* A place whose code dominates everything emitted until it is left: the function's entry or a loop's body. Invariant
- * code goes to the end of |head|, before its branch. */
+/* A place whose code dominates everything emitted until it is left: the function's entry or a loop's body.
+ * Invariant code goes to the end of |head|, before its branch. */
 typedef struct Scope {
     LLVMBasicBlockRef head;
     int symbol_count, value_count, pointer_count; /* lengths of the stacks below when the scope was entered */
@@ -50,12 +50,12 @@ typedef struct Emitter {
     LLVMModuleRef module;
     LLVMBuilderRef builder;
     LLVMTypeRef i1, i8, i16, i32, i64, f32, f64, pointer, nothing;
-    LLVMValueRef blob;        /* the weights' global; NULL: none */
+    LLVMValueRef blob; /* the weights' global; NULL: none */
     const BlobPlan *blob_plan;
-    LLVMDIBuilderRef debug;   /* NULL: no line tables */
+    LLVMDIBuilderRef debug; /* NULL: no line tables */
     VECTOR(struct DebugFile) debug_files;
     LLVMMetadataRef debug_scope;
-    LLVMValueRef *functions;  /* by position in loops->functions */
+    LLVMValueRef *functions; /* by position in loops->functions */
 
     /* the function being emitted */
     LLVMValueRef function;
@@ -67,10 +67,10 @@ typedef struct Emitter {
     VECTOR(ExprValue) values;
     VECTOR(PointerValue) pointers;
     VECTOR(BufferValue) buffers;
-    LLVMValueRef **tiles;     /* by tile id: rows * vectors values of the instance */
-    int rows;                 /* what ROWS_SYMBOLIC stands for here */
-    const Symbol *masked;     /* the variable of the lanes loop whose tail is being emitted; else NULL */
-    LLVMValueRef remaining;   /* i64: elements left in that tail */
+    LLVMValueRef **tiles;         /* by tile id: rows * vectors values of the instance */
+    int rows;                     /* what ROWS_SYMBOLIC stands for here */
+    const Symbol *masked;         /* the variable of the lanes loop whose tail is being emitted; else NULL */
+    LLVMValueRef remaining;       /* i64: elements left in that tail */
     LLVMBasicBlockRef exit_block; /* of the innermost for loop */
 } Emitter;
 
@@ -120,14 +120,14 @@ void emit_contract(Emitter *emitter, const LoopStatement *statement);
 typedef struct CountedLoop {
     LLVMBasicBlockRef before, body, done;
     LLVMValueRef index, start, stop, step; /* i64 */
-    LLVMValueRef *carried; /* phis in the body */
+    LLVMValueRef *carried;                 /* phis in the body */
     int carried_count;
-    bool straight;         /* runs exactly once: no branches */
-    bool guarded;          /* may run not at all */
+    bool straight; /* runs exactly once: no branches */
+    bool guarded;  /* may run not at all */
 } CountedLoop;
 /* for (index = start; index < stop; index += step); |trip_min|, |trip_max| bound the number of steps. */
-CountedLoop loop_begin(Emitter *emitter, LLVMValueRef start, LLVMValueRef stop, int64_t step, int64_t trip_min,
-                       int64_t trip_max, LLVMValueRef *initial, int count);
+CountedLoop loop_begin(Emitter *emitter, LLVMValueRef start, LLVMValueRef stop, int64_t step,
+                       int64_t trip_min, int64_t trip_max, LLVMValueRef *initial, int count);
 /* |next| are the carried values at the end of the body; on return they are those after the loop. */
 void loop_end(Emitter *emitter, CountedLoop *loop, LLVMValueRef *next);
 void emit_body(Emitter *emitter, const LoopBody *body);

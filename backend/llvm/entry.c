@@ -1,11 +1,20 @@
-/* Entries: the typed C function with its checks, the IFUNC that tests the CPU at load, and the uniform call. */
-#include "backend/llvm/emitter.h"
+/* Entries: the typed C function with its checks, the IFUNC that tests the CPU at load, and the uniform call.
+ */
 #include "backend/llvm/entry.h"
+#include "backend/llvm/emitter.h"
 
 #include <assert.h>
 #include <string.h>
 
-enum { STATUS_DIM = 1, STATUS_SHAPE = 2, STATUS_NULL = 3, STATUS_ALIGN = 4, STATUS_WORKSPACE = 5, STATUS_CPU = 7, STATUS_ABI = 8 };
+enum {
+    STATUS_DIM = 1,
+    STATUS_SHAPE = 2,
+    STATUS_NULL = 3,
+    STATUS_ALIGN = 4,
+    STATUS_WORKSPACE = 5,
+    STATUS_CPU = 7,
+    STATUS_ABI = 8
+};
 
 /* Code that runs before the CPU is known to be good must run everywhere. */
 static void mark_baseline(Emitter *emitter, LLVMValueRef function) {
@@ -13,8 +22,9 @@ static void mark_baseline(Emitter *emitter, LLVMValueRef function) {
     LLVMAddAttributeAtIndex(function, (LLVMAttributeIndex)LLVMAttributeFunctionIndex,
                             LLVMCreateStringAttribute(emitter->context, key, (unsigned)strlen(key), value,
                                                       (unsigned)strlen(value)));
-    LLVMAddAttributeAtIndex(function, (LLVMAttributeIndex)LLVMAttributeFunctionIndex,
-                            LLVMCreateStringAttribute(emitter->context, features, (unsigned)strlen(features), none, 0));
+    LLVMAddAttributeAtIndex(
+        function, (LLVMAttributeIndex)LLVMAttributeFunctionIndex,
+        LLVMCreateStringAttribute(emitter->context, features, (unsigned)strlen(features), none, 0));
 }
 
 LLVMValueRef baseline_function(Emitter *emitter, const char *name, LLVMTypeRef type, bool is_public) {
@@ -50,9 +60,10 @@ static LLVMValueRef cpuid_word(Emitter *emitter, unsigned leaf, int word) {
     LLVMTypeRef result = LLVMStructTypeInContext(emitter->context, words, 4, false);
     LLVMTypeRef parameters[2] = {emitter->i32, emitter->i32};
     LLVMTypeRef type = LLVMFunctionType(result, parameters, 2, false);
-    const char *code = "cpuid", *constraints = "={ax},={bx},={cx},={dx},{ax},{cx},~{dirflag},~{fpsr},~{flags}";
-    LLVMValueRef assembly = LLVMGetInlineAsm(type, code, strlen(code), constraints, strlen(constraints), true, false,
-                                             LLVMInlineAsmDialectATT, false);
+    const char *code = "cpuid",
+               *constraints = "={ax},={bx},={cx},={dx},{ax},{cx},~{dirflag},~{fpsr},~{flags}";
+    LLVMValueRef assembly = LLVMGetInlineAsm(type, code, strlen(code), constraints, strlen(constraints), true,
+                                             false, LLVMInlineAsmDialectATT, false);
     LLVMValueRef arguments[2] = {constant_i32(emitter, (int32_t)leaf), constant_i32(emitter, 0)};
     LLVMValueRef all = LLVMBuildCall2(emitter->builder, type, assembly, arguments, 2, "");
     return LLVMBuildExtractValue(emitter->builder, all, (unsigned)word, "");
@@ -63,12 +74,14 @@ static LLVMValueRef system_saves(Emitter *emitter, uint32_t registers) {
     LLVMTypeRef result = LLVMStructTypeInContext(emitter->context, words, 2, false);
     LLVMTypeRef type = LLVMFunctionType(result, &emitter->i32, 1, false);
     const char *code = "xgetbv", *constraints = "={ax},={dx},{cx},~{dirflag},~{fpsr},~{flags}";
-    LLVMValueRef assembly = LLVMGetInlineAsm(type, code, strlen(code), constraints, strlen(constraints), true, false,
-                                             LLVMInlineAsmDialectATT, false);
+    LLVMValueRef assembly = LLVMGetInlineAsm(type, code, strlen(code), constraints, strlen(constraints), true,
+                                             false, LLVMInlineAsmDialectATT, false);
     LLVMValueRef zero = constant_i32(emitter, 0);
-    LLVMValueRef low = LLVMBuildExtractValue(emitter->builder, LLVMBuildCall2(emitter->builder, type, assembly, &zero, 1, ""), 0, "");
+    LLVMValueRef low = LLVMBuildExtractValue(
+        emitter->builder, LLVMBuildCall2(emitter->builder, type, assembly, &zero, 1, ""), 0, "");
     LLVMValueRef mask = LLVMConstInt(emitter->i32, registers, false);
-    return LLVMBuildICmp(emitter->builder, LLVMIntEQ, LLVMBuildAnd(emitter->builder, low, mask, ""), mask, "");
+    return LLVMBuildICmp(emitter->builder, LLVMIntEQ, LLVMBuildAnd(emitter->builder, low, mask, ""), mask,
+                         "");
 }
 
 static void return_false_unless(Emitter *emitter, LLVMValueRef good) {
@@ -87,8 +100,9 @@ static LLVMValueRef cpu_check_function(Emitter *emitter) {
     LLVMValueRef function = baseline_function(emitter, "tenon.cpu_ok", type, false);
     LLVMBuilderRef builder = emitter->builder;
     LLVMValueRef leaf_max = cpuid_word(emitter, 0, 0);
-    return_false_unless(emitter, LLVMBuildICmp(builder, LLVMIntUGE, leaf_max,
-                                               constant_i32(emitter, emitter->target->level >= 3 ? 7 : 1), ""));
+    return_false_unless(emitter,
+                        LLVMBuildICmp(builder, LLVMIntUGE, leaf_max,
+                                      constant_i32(emitter, emitter->target->level >= 3 ? 7 : 1), ""));
     for (int level = 2; level <= emitter->target->level; level++) {
         for (int i = 0; i < 4 && level_bits[level][i].mask; i++) {
             const CpuBit *bit = &level_bits[level][i];
@@ -103,13 +117,15 @@ static LLVMValueRef cpu_check_function(Emitter *emitter) {
 }
 
 /* Makes |symbol| an IFUNC over |implementation| and a stub that returns TENON_E_CPU. */
-static LLVMValueRef guard_by_cpu(Emitter *emitter, const char *symbol, LLVMTypeRef type, LLVMValueRef implementation) {
+static LLVMValueRef guard_by_cpu(Emitter *emitter, const char *symbol, LLVMTypeRef type,
+                                 LLVMValueRef implementation) {
     LLVMValueRef check = cpu_check_function(emitter);
-    LLVMValueRef stub = baseline_function(emitter, arena_printf(emitter->arena, "%s.unsupported", symbol), type, false);
+    LLVMValueRef stub =
+        baseline_function(emitter, arena_printf(emitter->arena, "%s.unsupported", symbol), type, false);
     LLVMBuildRet(emitter->builder, constant_i32(emitter, STATUS_CPU));
     LLVMTypeRef resolver_type = LLVMFunctionType(emitter->pointer, NULL, 0, false);
-    LLVMValueRef resolver = baseline_function(emitter, arena_printf(emitter->arena, "%s.resolve", symbol), resolver_type,
-                                              false);
+    LLVMValueRef resolver =
+        baseline_function(emitter, arena_printf(emitter->arena, "%s.resolve", symbol), resolver_type, false);
     LLVMTypeRef check_type = LLVMFunctionType(emitter->i1, NULL, 0, false);
     LLVMValueRef good = LLVMBuildCall2(emitter->builder, check_type, check, NULL, 0, "");
     LLVMBuildRet(emitter->builder, LLVMBuildSelect(emitter->builder, good, implementation, stub, ""));
@@ -124,7 +140,8 @@ static LLVMTypeRef dim_type(Emitter *emitter, const Dim *dim) {
 
 LLVMTypeRef entry_type(Emitter *emitter, const LoopFunction *entry) {
     VECTOR(LLVMTypeRef) types = {0};
-    for (int i = 0; i < entry->dim_count; i++) vector_push(emitter->arena, &types, dim_type(emitter, entry->dims[i]));
+    for (int i = 0; i < entry->dim_count; i++)
+        vector_push(emitter->arena, &types, dim_type(emitter, entry->dims[i]));
     int pointers = entry->parameter_count + entry->uses_state + 1 + emitter->options->threads;
     for (int i = 0; i < pointers; i++) vector_push(emitter->arena, &types, emitter->pointer);
     return LLVMFunctionType(emitter->i32, types.items, (unsigned)types.count, false);
@@ -136,20 +153,24 @@ static void check_pointer(Emitter *emitter, LLVMValueRef pointer, int64_t align)
     if (align <= 1) return;
     LLVMValueRef address = LLVMBuildPtrToInt(builder, pointer, emitter->i64, "");
     LLVMValueRef low = LLVMBuildAnd(builder, address, constant_i64(emitter, align - 1), "");
-    emit_failure_unless(emitter, LLVMBuildICmp(builder, LLVMIntEQ, low, constant_i64(emitter, 0), ""), STATUS_ALIGN);
+    emit_failure_unless(emitter, LLVMBuildICmp(builder, LLVMIntEQ, low, constant_i64(emitter, 0), ""),
+                        STATUS_ALIGN);
 }
 
 static LLVMValueRef within_bounds(Emitter *emitter, const Symbol *symbol, LLVMValueRef value) {
     LLVMBuilderRef builder = emitter->builder;
-    return LLVMBuildAnd(builder, LLVMBuildICmp(builder, LLVMIntSGE, value, constant_i64(emitter, symbol->min), ""),
-                        LLVMBuildICmp(builder, LLVMIntSLE, value, constant_i64(emitter, symbol->max), ""), "");
+    return LLVMBuildAnd(
+        builder, LLVMBuildICmp(builder, LLVMIntSGE, value, constant_i64(emitter, symbol->min), ""),
+        LLVMBuildICmp(builder, LLVMIntSLE, value, constant_i64(emitter, symbol->max), ""), "");
 }
 
 /* The dims as i64, tested against their bounds. */
-static void check_dims(Emitter *emitter, const LoopFunction *entry, LLVMValueRef function, LLVMValueRef *out_values) {
+static void check_dims(Emitter *emitter, const LoopFunction *entry, LLVMValueRef function,
+                       LLVMValueRef *out_values) {
     for (int i = 0; i < entry->dim_count; i++) {
         LLVMValueRef value = LLVMGetParam(function, (unsigned)i);
-        if (dim_type(emitter, entry->dims[i]) != emitter->i64) value = LLVMBuildSExt(emitter->builder, value, emitter->i64, "");
+        if (dim_type(emitter, entry->dims[i]) != emitter->i64)
+            value = LLVMBuildSExt(emitter->builder, value, emitter->i64, "");
         emit_failure_unless(emitter, within_bounds(emitter, entry->dims[i]->symbol, value), STATUS_DIM);
         out_values[i] = value;
     }
@@ -166,7 +187,8 @@ static void bind_entry_dims(Emitter *emitter, const LoopFunction *entry, LLVMVal
     }
 }
 
-static void bind_memory(Emitter *emitter, const LoopFunction *entry, LLVMValueRef state, LLVMValueRef workspace) {
+static void bind_memory(Emitter *emitter, const LoopFunction *entry, LLVMValueRef state,
+                        LLVMValueRef workspace) {
     for (int i = 0; i < entry->buffers.count; i++) {
         const Buffer *buffer = entry->buffers.items[i];
         LLVMValueRef at = constant_i64(emitter, buffer->offset);
@@ -179,7 +201,8 @@ static void emit_checks(Emitter *emitter, const LoopFunction *entry) {
     for (int i = 0; i < entry->checks.count; i++) {
         LLVMValueRef left = emit_expr(emitter, entry->checks.items[i].left);
         LLVMValueRef right = emit_expr(emitter, entry->checks.items[i].right);
-        emit_failure_unless(emitter, LLVMBuildICmp(emitter->builder, LLVMIntEQ, left, right, ""), STATUS_SHAPE);
+        emit_failure_unless(emitter, LLVMBuildICmp(emitter->builder, LLVMIntEQ, left, right, ""),
+                            STATUS_SHAPE);
     }
 }
 
@@ -234,7 +257,8 @@ static LLVMValueRef load_field(Emitter *emitter, LLVMValueRef base, int64_t byte
     return LLVMBuildLoad2(emitter->builder, type, address, "");
 }
 
-static void pass_dims(Emitter *emitter, const LoopFunction *entry, LLVMValueRef dims, LLVMValueRef *arguments) {
+static void pass_dims(Emitter *emitter, const LoopFunction *entry, LLVMValueRef dims,
+                      LLVMValueRef *arguments) {
     for (int i = 0; i < entry->dim_count; i++) {
         LLVMValueRef value = load_field(emitter, dims, 8 * i, emitter->i64);
         emit_failure_unless(emitter, within_bounds(emitter, entry->dims[i]->symbol, value), STATUS_DIM);
@@ -244,17 +268,27 @@ static void pass_dims(Emitter *emitter, const LoopFunction *entry, LLVMValueRef 
 
 /* int call(const tenon_call *): the fields of runtime/abi.h by offset. */
 LLVMValueRef emit_uniform_call(Emitter *emitter, int index) {
-    enum { CALL_DIMS = 8, CALL_INPUTS = 16, CALL_OUTPUTS = 24, CALL_STATE = 32, CALL_WORKSPACE = 48,
-           CALL_WORKSPACE_BYTES = 56, CALL_EXECUTOR = 64, CALL_BYTES = 72 };
+    enum {
+        CALL_DIMS = 8,
+        CALL_INPUTS = 16,
+        CALL_OUTPUTS = 24,
+        CALL_STATE = 32,
+        CALL_WORKSPACE = 48,
+        CALL_WORKSPACE_BYTES = 56,
+        CALL_EXECUTOR = 64,
+        CALL_BYTES = 72
+    };
     const LoopFunction *entry = emitter->loops->functions.items[index];
     LLVMTypeRef type = LLVMFunctionType(emitter->i32, &emitter->pointer, 1, false);
     const char *symbol = entry_symbol(emitter->arena, emitter->options, entry->model, entry->entry_name);
-    LLVMValueRef function = baseline_function(emitter, arena_printf(emitter->arena, "%s.call", symbol), type, false);
+    LLVMValueRef function =
+        baseline_function(emitter, arena_printf(emitter->arena, "%s.call", symbol), type, false);
     LLVMBuilderRef builder = emitter->builder;
     LLVMValueRef call = LLVMGetParam(function, 0);
     emit_failure_unless(emitter, LLVMBuildIsNotNull(builder, call, ""), STATUS_NULL);
     LLVMValueRef size = load_field(emitter, call, 0, emitter->i32);
-    emit_failure_unless(emitter, LLVMBuildICmp(builder, LLVMIntUGE, size, constant_i32(emitter, CALL_BYTES), ""), STATUS_ABI);
+    emit_failure_unless(
+        emitter, LLVMBuildICmp(builder, LLVMIntUGE, size, constant_i32(emitter, CALL_BYTES), ""), STATUS_ABI);
     VECTOR(LLVMValueRef) arguments = {0};
     for (int i = 0; i < entry->dim_count; i++) vector_push(emitter->arena, &arguments, NULL);
     if (entry->dim_count) {
@@ -273,7 +307,8 @@ LLVMValueRef emit_uniform_call(Emitter *emitter, int index) {
     if (entry->uses_state)
         vector_push(emitter->arena, &arguments, load_field(emitter, call, CALL_STATE, emitter->pointer));
     LLVMValueRef bytes = load_field(emitter, call, CALL_WORKSPACE_BYTES, emitter->i64);
-    LLVMValueRef enough = LLVMBuildICmp(builder, LLVMIntUGE, bytes, constant_i64(emitter, entry->workspace_bytes), "");
+    LLVMValueRef enough =
+        LLVMBuildICmp(builder, LLVMIntUGE, bytes, constant_i64(emitter, entry->workspace_bytes), "");
     emit_failure_unless(emitter, enough, STATUS_WORKSPACE);
     vector_push(emitter->arena, &arguments, load_field(emitter, call, CALL_WORKSPACE, emitter->pointer));
     if (emitter->options->threads)
@@ -288,7 +323,8 @@ LLVMValueRef emit_workspace_size(Emitter *emitter, int index) {
     const LoopFunction *entry = emitter->loops->functions.items[index];
     LLVMTypeRef type = LLVMFunctionType(emitter->i64, &emitter->pointer, 1, false);
     const char *symbol = entry_symbol(emitter->arena, emitter->options, entry->model, entry->entry_name);
-    LLVMValueRef function = baseline_function(emitter, arena_printf(emitter->arena, "%s.workspace", symbol), type, false);
+    LLVMValueRef function =
+        baseline_function(emitter, arena_printf(emitter->arena, "%s.workspace", symbol), type, false);
     LLVMBuildRet(emitter->builder, constant_i64(emitter, entry->workspace_bytes));
     return function;
 }
@@ -300,7 +336,8 @@ LLVMValueRef emit_shape(Emitter *emitter, int index) {
     LLVMTypeRef type = LLVMFunctionType(emitter->i32, parameters, 3, false);
     const char *symbol = entry_symbol(emitter->arena, emitter->options, entry->model, entry->entry_name);
     emitter->scopes.count = emitter->symbols.count = emitter->values.count = emitter->pointers.count = 0;
-    LLVMValueRef function = baseline_function(emitter, arena_printf(emitter->arena, "%s.shape", symbol), type, false);
+    LLVMValueRef function =
+        baseline_function(emitter, arena_printf(emitter->arena, "%s.shape", symbol), type, false);
     LLVMBuilderRef builder = emitter->builder;
     LLVMValueRef dims = LLVMGetParam(function, 0), extents = LLVMGetParam(function, 2);
     LLVMValueRef *values = NEW_ARRAY(emitter->arena, LLVMValueRef, entry->dim_count + 1);
@@ -311,7 +348,8 @@ LLVMValueRef emit_shape(Emitter *emitter, int index) {
     scope_enter_here(emitter);
     bind_entry_dims(emitter, entry, values);
     LLVMBasicBlockRef unknown = new_block(emitter, "unknown");
-    LLVMValueRef choose = LLVMBuildSwitch(builder, LLVMGetParam(function, 1), unknown, (unsigned)entry->parameter_count);
+    LLVMValueRef choose =
+        LLVMBuildSwitch(builder, LLVMGetParam(function, 1), unknown, (unsigned)entry->parameter_count);
     for (int i = 0; i < entry->parameter_count; i++) {
         LLVMBasicBlockRef block = new_block(emitter, "");
         LLVMAddCase(choose, constant_i32(emitter, i), block);

@@ -1,4 +1,5 @@
-/* The info structures of runtime/abi.h as constants, one tree per model, and the functions that hand them out. */
+/* The info structures of runtime/abi.h as constants, one tree per model, and the functions that hand them
+ * out. */
 #include "backend/llvm/emitter.h"
 #include "backend/llvm/entry.h"
 
@@ -17,7 +18,8 @@ static LLVMValueRef private_global(Emitter *emitter, LLVMValueRef initial, const
 
 static LLVMValueRef string(Emitter *emitter, const char *text) {
     if (!text) text = "";
-    return private_global(emitter, LLVMConstStringInContext2(emitter->context, text, strlen(text), false), "text");
+    return private_global(emitter, LLVMConstStringInContext2(emitter->context, text, strlen(text), false),
+                          "text");
 }
 
 static LLVMValueRef null_pointer(Emitter *emitter) { return LLVMConstNull(emitter->pointer); }
@@ -44,8 +46,9 @@ static LLVMValueRef tensor_info(Emitter *emitter, const Buffer *buffer) {
         if (i) text_puts(&shape, ", ");
         expr_print(&shape, buffer->extents[i]);
     }
-    LLVMValueRef fields[] = {string(emitter, buffer->name), u32(emitter, buffer->dtype), u32(emitter, buffer->rank),
-                             string(emitter, shape.bytes), array(emitter, bounds, buffer->rank)};
+    LLVMValueRef fields[] = {string(emitter, buffer->name), u32(emitter, buffer->dtype),
+                             u32(emitter, buffer->rank), string(emitter, shape.bytes),
+                             array(emitter, bounds, buffer->rank)};
     text_deinit(&shape);
     return structure(emitter, fields, 5);
 }
@@ -60,7 +63,8 @@ static LLVMValueRef entry_info(Emitter *emitter, int index) {
     const LoopFunction *entry = emitter->loops->functions.items[index];
     LLVMValueRef dims[64];
     for (int i = 0; i < entry->dim_count; i++) {
-        LLVMValueRef fields[] = {string(emitter, entry->dims[i]->name), u64(emitter, entry->dims[i]->symbol->min),
+        LLVMValueRef fields[] = {string(emitter, entry->dims[i]->name),
+                                 u64(emitter, entry->dims[i]->symbol->min),
                                  u64(emitter, entry->dims[i]->symbol->max)};
         dims[i] = structure(emitter, fields, 3);
     }
@@ -87,12 +91,14 @@ static LLVMValueRef entry_info(Emitter *emitter, int index) {
 /* void name_reset(void *state): copies every state's initial value to its place. */
 static LLVMValueRef emit_reset(Emitter *emitter, const char *prefix, const ModelState *state) {
     LLVMTypeRef type = LLVMFunctionType(emitter->nothing, &emitter->pointer, 1, false);
-    LLVMValueRef function = baseline_function(emitter, arena_printf(emitter->arena, "%s_reset", prefix), type, true);
+    LLVMValueRef function =
+        baseline_function(emitter, arena_printf(emitter->arena, "%s_reset", prefix), type, true);
     LLVMValueRef base = LLVMGetParam(function, 0);
     for (int i = 0; i < state->buffers.count; i++) {
         LLVMValueRef to = u64(emitter, state->offsets.items[i]);
         LLVMValueRef from = u64(emitter, blob_offset(emitter->blob_plan, state->buffers.items[i]));
-        LLVMBuildMemCpy(emitter->builder, LLVMBuildInBoundsGEP2(emitter->builder, emitter->i8, base, &to, 1, ""), 8,
+        LLVMBuildMemCpy(emitter->builder,
+                        LLVMBuildInBoundsGEP2(emitter->builder, emitter->i8, base, &to, 1, ""), 8,
                         LLVMConstInBoundsGEP2(emitter->i8, emitter->blob, &from, 1), 8,
                         u64(emitter, buffer_bytes_max(state->buffers.items[i])));
     }
@@ -102,7 +108,8 @@ static LLVMValueRef emit_reset(Emitter *emitter, const char *prefix, const Model
 
 static const ModelState *state_of(const Emitter *emitter, const char *model) {
     for (int i = 0; i < emitter->loops->states.count; i++)
-        if (strcmp(emitter->loops->states.items[i]->model, model) == 0) return emitter->loops->states.items[i];
+        if (strcmp(emitter->loops->states.items[i]->model, model) == 0)
+            return emitter->loops->states.items[i];
     return NULL;
 }
 
@@ -134,7 +141,8 @@ static void emit_model_info(Emitter *emitter, const char *model) {
         u64(emitter, 64),
         state ? emit_reset(emitter, prefix, state) : null_pointer(emitter),
     };
-    LLVMValueRef info = private_global(emitter, structure(emitter, fields, (int)(sizeof fields / sizeof *fields)), "info");
+    LLVMValueRef info =
+        private_global(emitter, structure(emitter, fields, (int)(sizeof fields / sizeof *fields)), "info");
     LLVMTypeRef type = LLVMFunctionType(emitter->pointer, NULL, 0, false);
     baseline_function(emitter, arena_printf(emitter->arena, "%s_info", prefix), type, true);
     LLVMBuildRet(emitter->builder, info);

@@ -1,13 +1,16 @@
-/* Elementwise expressions: vector by vector, the whole expression for one vector before the next, so that long
- * epilogues keep few registers alive. */
+/* Elementwise expressions: vector by vector, the whole expression for one vector before the next, so that
+ * long epilogues keep few registers alive. */
 #include "backend/llvm/emitter.h"
 
 #include <assert.h>
 #include <math.h>
 
 static MathEmitter math_of(Emitter *emitter) {
-    return (MathEmitter){.context = emitter->context, .module = emitter->module, .builder = emitter->builder,
-                         .has_fma = emitter->target->has_fma, .has_f16c = emitter->target->level >= 3,
+    return (MathEmitter){.context = emitter->context,
+                         .module = emitter->module,
+                         .builder = emitter->builder,
+                         .has_fma = emitter->target->has_fma,
+                         .has_f16c = emitter->target->level >= 3,
                          .has_avx512 = emitter->target->level >= 4};
 }
 
@@ -25,7 +28,8 @@ static LLVMValueRef compare(Emitter *emitter, OpKind op, DType dtype, LLVMValueR
         if (table[i].op != op) continue;
         if (dtype_is_float(dtype)) return LLVMBuildFCmp(emitter->builder, table[i].real, a, b, "");
         bool is_unsigned = dtype == DTYPE_U8 || dtype == DTYPE_BOOL;
-        return LLVMBuildICmp(emitter->builder, is_unsigned ? table[i].is_unsigned : table[i].is_signed, a, b, "");
+        return LLVMBuildICmp(emitter->builder, is_unsigned ? table[i].is_unsigned : table[i].is_signed, a, b,
+                             "");
     }
     assert(!"not a comparison");
     return NULL;
@@ -39,8 +43,10 @@ static void fail_if_any(Emitter *emitter, LLVMValueRef bad, int code) {
     emit_failure_unless(emitter, LLVMBuildNot(emitter->builder, bad, ""), code);
 }
 
-/* Truncating division or remainder. A zero divisor fails; INT_MIN / -1 wraps, which the machine would trap. */
-static LLVMValueRef divide_integers(Emitter *emitter, OpKind op, DType dtype, LLVMValueRef a, LLVMValueRef b) {
+/* Truncating division or remainder. A zero divisor fails; INT_MIN / -1 wraps, which the machine would trap.
+ */
+static LLVMValueRef divide_integers(Emitter *emitter, OpKind op, DType dtype, LLVMValueRef a,
+                                    LLVMValueRef b) {
     LLVMBuilderRef builder = emitter->builder;
     LLVMTypeRef type = LLVMTypeOf(b);
     LLVMValueRef zero = LLVMBuildICmp(builder, LLVMIntEQ, b, LLVMConstNull(type), "");
@@ -61,7 +67,8 @@ static LLVMValueRef divide_integers(Emitter *emitter, OpKind op, DType dtype, LL
     return LLVMBuildSelect(builder, negative, LLVMBuildNeg(builder, a, ""), quotient, "");
 }
 
-static LLVMValueRef integer_extreme(Emitter *emitter, OpKind op, DType dtype, LLVMValueRef a, LLVMValueRef b) {
+static LLVMValueRef integer_extreme(Emitter *emitter, OpKind op, DType dtype, LLVMValueRef a,
+                                    LLVMValueRef b) {
     LLVMValueRef less = compare(emitter, OP_LT, dtype, a, b);
     return op == OP_MIN ? LLVMBuildSelect(emitter->builder, less, a, b, "")
                         : LLVMBuildSelect(emitter->builder, less, b, a, "");
@@ -75,8 +82,7 @@ LLVMValueRef emit_binary(Emitter *emitter, OpKind op, DType dtype, LLVMValueRef 
     case OP_ADD: return real ? LLVMBuildFAdd(builder, a, b, "") : LLVMBuildAdd(builder, a, b, "");
     case OP_SUB: return real ? LLVMBuildFSub(builder, a, b, "") : LLVMBuildSub(builder, a, b, "");
     case OP_MUL: return real ? LLVMBuildFMul(builder, a, b, "") : LLVMBuildMul(builder, a, b, "");
-    case OP_DIV:
-        return real ? LLVMBuildFDiv(builder, a, b, "") : divide_integers(emitter, op, dtype, a, b);
+    case OP_DIV: return real ? LLVMBuildFDiv(builder, a, b, "") : divide_integers(emitter, op, dtype, a, b);
     case OP_MOD: return real ? math_mod(&math, a, b) : divide_integers(emitter, op, dtype, a, b);
     case OP_MIN: return real ? math_min(&math, a, b) : integer_extreme(emitter, op, dtype, a, b);
     case OP_MAX: return real ? math_max(&math, a, b) : integer_extreme(emitter, op, dtype, a, b);
@@ -96,10 +102,12 @@ static LLVMTypeRef shaped_like(Emitter *emitter, DType dtype, LLVMValueRef value
 static LLVMValueRef float_to(Emitter *emitter, LLVMValueRef value, DType from, DType to) {
     LLVMBuilderRef builder = emitter->builder;
     MathEmitter math = math_of(emitter);
-    if (to == DTYPE_BOOL) return LLVMBuildFCmp(builder, LLVMRealUNE, value, LLVMConstNull(LLVMTypeOf(value)), "");
+    if (to == DTYPE_BOOL)
+        return LLVMBuildFCmp(builder, LLVMRealUNE, value, LLVMConstNull(LLVMTypeOf(value)), "");
     if (to == DTYPE_F16) return math_to_f16(&math, value);
     if (to == DTYPE_BF16) return math_to_bf16(&math, value);
-    if (to == DTYPE_F64 && from == DTYPE_F32) return LLVMBuildFPExt(builder, value, shaped_like(emitter, to, value), "");
+    if (to == DTYPE_F64 && from == DTYPE_F32)
+        return LLVMBuildFPExt(builder, value, shaped_like(emitter, to, value), "");
     if (to == DTYPE_F32 && from == DTYPE_F64)
         return LLVMBuildFPTrunc(builder, value, shaped_like(emitter, to, value), "");
     if (dtype_is_float(to)) return value;
@@ -127,7 +135,8 @@ static LLVMValueRef emit_constant(Emitter *emitter, const MapNode *node, int lan
 static LLVMValueRef clamp_integer(Emitter *emitter, LLVMValueRef value, DType from, DType to) {
     LLVMTypeRef type = LLVMTypeOf(value);
     int lanes = LLVMGetTypeKind(type) == LLVMVectorTypeKind ? (int)LLVMGetVectorSize(type) : 1;
-    MapNode low = {.dtype = from, .integer = dtype_saturate(to, -INFINITY)}, high = {.dtype = from, .integer = dtype_saturate(to, INFINITY)};
+    MapNode low = {.dtype = from, .integer = dtype_saturate(to, -INFINITY)},
+            high = {.dtype = from, .integer = dtype_saturate(to, INFINITY)};
     if (low.integer > dtype_saturate(from, -INFINITY))
         value = integer_extreme(emitter, OP_MAX, from, value, emit_constant(emitter, &low, lanes));
     if (high.integer < dtype_saturate(from, INFINITY))
@@ -139,13 +148,17 @@ static LLVMValueRef integer_to(Emitter *emitter, LLVMValueRef value, DType from,
     LLVMBuilderRef builder = emitter->builder;
     LLVMTypeRef type = shaped_like(emitter, to, value);
     bool is_unsigned = from == DTYPE_U8 || from == DTYPE_BOOL;
-    if (to == DTYPE_BOOL) return LLVMBuildICmp(builder, LLVMIntNE, value, LLVMConstNull(LLVMTypeOf(value)), "");
+    if (to == DTYPE_BOOL)
+        return LLVMBuildICmp(builder, LLVMIntNE, value, LLVMConstNull(LLVMTypeOf(value)), "");
     if (to == DTYPE_F32 || to == DTYPE_F64)
-        return is_unsigned ? LLVMBuildUIToFP(builder, value, type, "") : LLVMBuildSIToFP(builder, value, type, "");
-    if (dtype_is_float(to)) return float_to(emitter, integer_to(emitter, value, from, DTYPE_F64), DTYPE_F64, to);
+        return is_unsigned ? LLVMBuildUIToFP(builder, value, type, "")
+                           : LLVMBuildSIToFP(builder, value, type, "");
+    if (dtype_is_float(to))
+        return float_to(emitter, integer_to(emitter, value, from, DTYPE_F64), DTYPE_F64, to);
     if (from != DTYPE_BOOL) value = clamp_integer(emitter, value, from, to);
     if (dtype_bytes(to) > dtype_bytes(from) || from == DTYPE_BOOL)
-        return is_unsigned ? LLVMBuildZExt(builder, value, type, "") : LLVMBuildSExt(builder, value, type, "");
+        return is_unsigned ? LLVMBuildZExt(builder, value, type, "")
+                           : LLVMBuildSExt(builder, value, type, "");
     return dtype_bytes(to) < dtype_bytes(from) ? LLVMBuildTrunc(builder, value, type, "") : value;
 }
 
@@ -167,7 +180,8 @@ static LLVMValueRef integer_unary(Emitter *emitter, OpKind op, DType dtype, LLVM
     LLVMValueRef below = compare(emitter, OP_LT, dtype, a, zero);
     if (op == OP_ABS) return LLVMBuildSelect(builder, below, LLVMBuildNeg(builder, a, ""), a, "");
     LLVMValueRef above = compare(emitter, OP_GT, dtype, a, zero); /* sign */
-    return LLVMBuildSub(builder, LLVMBuildZExt(builder, above, type, ""), LLVMBuildZExt(builder, below, type, ""), "");
+    return LLVMBuildSub(builder, LLVMBuildZExt(builder, above, type, ""),
+                        LLVMBuildZExt(builder, below, type, ""), "");
 }
 
 static LLVMValueRef float_unary(Emitter *emitter, OpKind op, LLVMValueRef a) {
@@ -218,7 +232,8 @@ static LLVMValueRef emit_node(Emitter *emitter, MapFrame *frame, const MapNode *
     if (node->op == OP_CAST) return cast(emitter, a, dtype, node->dtype);
     int count = op_infos[node->op].operands_min;
     if (count == 1)
-        return dtype_is_float(dtype) ? float_unary(emitter, node->op, a) : integer_unary(emitter, node->op, dtype, a);
+        return dtype_is_float(dtype) ? float_unary(emitter, node->op, a)
+                                     : integer_unary(emitter, node->op, dtype, a);
     LLVMValueRef b = frame_value(frame, node->operands[1], &other);
     if (count == 2) return emit_binary(emitter, node->op, dtype, a, b);
     LLVMValueRef c = frame_value(frame, node->operands[2], &other);
@@ -227,7 +242,8 @@ static LLVMValueRef emit_node(Emitter *emitter, MapFrame *frame, const MapNode *
 
 void emit_map(Emitter *emitter, const LoopStatement *statement) {
     const Tile *tile = statement->tile;
-    MapFrame frame = {.statement = statement, .nodes = NEW_ARRAY(emitter->arena, LLVMValueRef, statement->node_count)};
+    MapFrame frame = {.statement = statement,
+                      .nodes = NEW_ARRAY(emitter->arena, LLVMValueRef, statement->node_count)};
     LLVMValueRef *results = tile_define(emitter, tile);
     for (int i = 0; i < tile_rows(emitter, tile) * tile->vectors; i++) {
         for (int j = 0; j < statement->operand_count; j++) {

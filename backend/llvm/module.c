@@ -45,7 +45,8 @@ static void declare_functions(Emitter *emitter) {
     for (int i = 0; i < count; i++) {
         const LoopFunction *function = emitter->loops->functions.items[i];
         if (function->is_entry) continue;
-        emitter->functions[i] = LLVMAddFunction(emitter->module, function->name, function_type(emitter, function));
+        emitter->functions[i] =
+            LLVMAddFunction(emitter->module, function->name, function_type(emitter, function));
         LLVMSetLinkage(emitter->functions[i], LLVMInternalLinkage);
     }
 }
@@ -85,14 +86,18 @@ static LLVMTargetMachineRef create_machine(const TargetInfo *target, const char 
         LLVMDisposeMessage(message);
         return NULL;
     }
-    return LLVMCreateTargetMachine(llvm_target, *out_triple, target->cpu, target->features, LLVMCodeGenLevelAggressive,
-                                   LLVMRelocPIC, LLVMCodeModelDefault);
+    return LLVMCreateTargetMachine(llvm_target, *out_triple, target->cpu, target->features,
+                                   LLVMCodeGenLevelAggressive, LLVMRelocPIC, LLVMCodeModelDefault);
 }
 
-/* LLVM's own road for a full disk and for what it cannot do; it must not return. Leaving removes the temporaries. */
+/* LLVM's own road for a full disk and for what it cannot do; it must not return. Leaving removes the
+ * temporaries. */
 static void leave(const char *reason) {
     bool is_output = strstr(reason, "IO failure") != NULL;
-    fprintf(stderr, is_output ? "tenon: error: the object cannot be written: %s [E0601]\n" : "tenon: internal error: LLVM: %s\n", reason);
+    fprintf(stderr,
+            is_output ? "tenon: error: the object cannot be written: %s [E0601]\n"
+                      : "tenon: internal error: LLVM: %s\n",
+            reason);
     exit(is_output ? 1 : 70);
 }
 
@@ -107,12 +112,14 @@ static bool write_module(Emitter *emitter, LLVMTargetMachineRef machine, Backend
     }
     if (output == BACKEND_ASSEMBLY) {
         LLVMMemoryBufferRef buffer;
-        if (!LLVMTargetMachineEmitToMemoryBuffer(machine, emitter->module, LLVMAssemblyFile, &message, &buffer)) {
+        if (!LLVMTargetMachineEmitToMemoryBuffer(machine, emitter->module, LLVMAssemblyFile, &message,
+                                                 &buffer)) {
             text_append(out_text, LLVMGetBufferStart(buffer), LLVMGetBufferSize(buffer));
             LLVMDisposeMemoryBuffer(buffer);
             return true;
         }
-    } else if (!LLVMTargetMachineEmitToFile(machine, emitter->module, (char *)path, LLVMObjectFile, &message)) {
+    } else if (!LLVMTargetMachineEmitToFile(machine, emitter->module, (char *)path, LLVMObjectFile,
+                                            &message)) {
         return true;
     }
     diagnose_error(diagnostics, E0601, (Span){0}, "code generation: %s", message ? message : "failed");
@@ -122,7 +129,10 @@ static bool write_module(Emitter *emitter, LLVMTargetMachineRef machine, Backend
 
 bool backend_emit(LoopModule *module, const BackendOptions *options, BackendOutput output, Text *out_text,
                   const char *path, Diagnostics *diagnostics) {
-    Emitter emitter = {.arena = module->arena, .loops = module, .options = options, .target = &options->target,
+    Emitter emitter = {.arena = module->arena,
+                       .loops = module,
+                       .options = options,
+                       .target = &options->target,
                        .blob_plan = blob_plan(module)};
     LLVMResetFatalErrorHandler();
     LLVMInstallFatalErrorHandler(leave);

@@ -1,11 +1,13 @@
-/* Tiles as LLVM values, and what moves them: load, store, reduce, position. A tile of R x NV x VL is R * NV vectors of
- * VL lanes, row by row; one lane is a scalar. */
+/* Tiles as LLVM values, and what moves them: load, store, reduce, position. A tile of R x NV x VL is R * NV
+ * vectors of VL lanes, row by row; one lane is a scalar. */
 #include "backend/llvm/emitter.h"
 
 #include <assert.h>
 #include <string.h>
 
-int tile_rows(const Emitter *emitter, const Tile *tile) { return tile->rows == ROWS_SYMBOLIC ? emitter->rows : tile->rows; }
+int tile_rows(const Emitter *emitter, const Tile *tile) {
+    return tile->rows == ROWS_SYMBOLIC ? emitter->rows : tile->rows;
+}
 
 LLVMValueRef *tile_values(Emitter *emitter, const Tile *tile) {
     assert(emitter->tiles[tile->id]);
@@ -48,15 +50,16 @@ static LLVMValueRef from_memory(Emitter *emitter, DType dtype, LLVMValueRef valu
 }
 
 static LLVMValueRef to_memory(Emitter *emitter, DType dtype, int lanes, LLVMValueRef value) {
-    return dtype != DTYPE_BOOL ? value
-                               : LLVMBuildZExt(emitter->builder, value, memory_type(emitter, dtype, lanes), "");
+    return dtype != DTYPE_BOOL
+               ? value
+               : LLVMBuildZExt(emitter->builder, value, memory_type(emitter, dtype, lanes), "");
 }
 
 LLVMValueRef splat(Emitter *emitter, LLVMValueRef scalar, int lanes) {
     if (lanes == 1) return scalar;
     LLVMTypeRef type = LLVMVectorType(LLVMTypeOf(scalar), (unsigned)lanes);
-    LLVMValueRef first = LLVMBuildInsertElement(emitter->builder, LLVMGetPoison(type), scalar,
-                                                constant_i32(emitter, 0), "");
+    LLVMValueRef first =
+        LLVMBuildInsertElement(emitter->builder, LLVMGetPoison(type), scalar, constant_i32(emitter, 0), "");
     LLVMValueRef zeros = LLVMConstNull(LLVMVectorType(emitter->i32, (unsigned)lanes));
     return LLVMBuildShuffleVector(emitter->builder, first, LLVMGetPoison(type), zeros, "");
 }
@@ -66,7 +69,8 @@ LLVMValueRef lane_mask(Emitter *emitter, int vector, int lanes) {
     LLVMValueRef positions[LANES_MAX];
     for (int i = 0; i < lanes; i++) positions[i] = constant_i64(emitter, vector * lanes + i);
     LLVMValueRef numbers = lanes == 1 ? positions[0] : LLVMConstVector(positions, (unsigned)lanes);
-    return LLVMBuildICmp(emitter->builder, LLVMIntSLT, numbers, splat(emitter, emitter->remaining, lanes), "");
+    return LLVMBuildICmp(emitter->builder, LLVMIntSLT, numbers, splat(emitter, emitter->remaining, lanes),
+                         "");
 }
 
 LLVMValueRef call_intrinsic(Emitter *emitter, const char *name, LLVMTypeRef *overloads, int overload_count,
@@ -104,12 +108,15 @@ static VectorPlace vector_place(Emitter *emitter, const Access *access, int row,
     if (!expr_uses(offset, emitter->loops->lane)) return place;
     place.pattern = LANES_CONTIGUOUS;
     place.lane = symbol_create(emitter->arena, "lane", 0, lanes - 1);
-    place.lanes = expr_substitute(exprs, offset, emitter->loops->lane,
-                                  expr_add_constant(exprs, expr_symbol(exprs, place.lane), (int64_t)vector * lanes));
+    place.lanes =
+        expr_substitute(exprs, offset, emitter->loops->lane,
+                        expr_add_constant(exprs, expr_symbol(exprs, place.lane), (int64_t)vector * lanes));
     place.offset = expr_substitute(exprs, place.lanes, place.lane, expr_constant(exprs, 0));
     const Expr *stride = expr_coefficient(exprs, place.lanes, place.lane);
-    if (lanes == 1) place.pattern = LANES_CONTIGUOUS;
-    else if (!stride || !expr_equals(stride, 1)) place.pattern = LANES_SCATTERED;
+    if (lanes == 1)
+        place.pattern = LANES_CONTIGUOUS;
+    else if (!stride || !expr_equals(stride, 1))
+        place.pattern = LANES_SCATTERED;
     if (stride && expr_equals(stride, 0) && lanes > 1) place.pattern = LANES_SAME;
     return place;
 }
@@ -131,10 +138,12 @@ static LLVMValueRef load_element(Emitter *emitter, DType dtype, LLVMValueRef add
     return load;
 }
 
-static LLVMValueRef masked_load(Emitter *emitter, DType dtype, int lanes, LLVMValueRef address, LLVMValueRef mask) {
+static LLVMValueRef masked_load(Emitter *emitter, DType dtype, int lanes, LLVMValueRef address,
+                                LLVMValueRef mask) {
     LLVMTypeRef type = memory_type(emitter, dtype, lanes);
     LLVMTypeRef overloads[2] = {type, emitter->pointer};
-    LLVMValueRef arguments[4] = {address, constant_i32(emitter, (int64_t)dtype_bytes(dtype)), mask, LLVMConstNull(type)};
+    LLVMValueRef arguments[4] = {address, constant_i32(emitter, (int64_t)dtype_bytes(dtype)), mask,
+                                 LLVMConstNull(type)};
     return call_intrinsic(emitter, "llvm.masked.load", overloads, 2, arguments, 4);
 }
 
@@ -146,7 +155,8 @@ static LLVMBasicBlockRef branch_around(Emitter *emitter, LLVMValueRef condition)
     return after;
 }
 
-static LLVMValueRef guarded_element(Emitter *emitter, DType dtype, LLVMValueRef address, LLVMValueRef condition) {
+static LLVMValueRef guarded_element(Emitter *emitter, DType dtype, LLVMValueRef address,
+                                    LLVMValueRef condition) {
     LLVMBasicBlockRef before = LLVMGetInsertBlock(emitter->builder);
     LLVMBasicBlockRef after = branch_around(emitter, condition);
     LLVMValueRef loaded = load_element(emitter, dtype, address);
@@ -184,23 +194,31 @@ static int64_t small_stride(Emitter *emitter, const VectorPlace *place) {
     return distance && expr_is_constant(distance, &stride) && stride >= 2 && stride <= 4 ? stride : 0;
 }
 
-/* Lanes a few elements apart: the stretch they span is read whole, masked where it may leave the buffer, and thinned. */
-static LLVMValueRef load_strided(Emitter *emitter, const Access *access, const VectorPlace *place, int64_t stride,
-                                 int vector, int lanes) {
-    LLVMValueRef zero = LLVMConstNull(memory_type(emitter, access->buffer->dtype, lanes)), parts[4], picks[LANES_MAX];
+/* Lanes a few elements apart: the stretch they span is read whole, masked where it may leave the buffer, and
+ * thinned. */
+static LLVMValueRef load_strided(Emitter *emitter, const Access *access, const VectorPlace *place,
+                                 int64_t stride, int vector, int lanes) {
+    LLVMValueRef zero = LLVMConstNull(memory_type(emitter, access->buffer->dtype, lanes)), parts[4],
+                 picks[LANES_MAX];
     LLVMValueRef limit = constant_i64(emitter, (lanes - 1) * stride + 1);
     if (emitter->masked) {
-        LLVMValueRef left = LLVMBuildNSWSub(emitter->builder, emitter->remaining, constant_i64(emitter, (int64_t)vector * lanes + 1), "");
-        left = LLVMBuildNSWAdd(emitter->builder, LLVMBuildNSWMul(emitter->builder, left, constant_i64(emitter, stride), ""), constant_i64(emitter, 1), "");
+        LLVMValueRef left = LLVMBuildNSWSub(emitter->builder, emitter->remaining,
+                                            constant_i64(emitter, (int64_t)vector * lanes + 1), "");
+        left = LLVMBuildNSWAdd(emitter->builder,
+                               LLVMBuildNSWMul(emitter->builder, left, constant_i64(emitter, stride), ""),
+                               constant_i64(emitter, 1), "");
         LLVMValueRef less = LLVMBuildICmp(emitter->builder, LLVMIntSLT, left, limit, "");
         limit = LLVMBuildSelect(emitter->builder, less, left, limit, "");
     }
     for (int64_t i = 0; i < stride; i++) {
         LLVMValueRef numbers[LANES_MAX];
         for (int j = 0; j < lanes; j++) numbers[j] = constant_i64(emitter, i * lanes + j);
-        LLVMValueRef mask = LLVMBuildICmp(emitter->builder, LLVMIntSLT, LLVMConstVector(numbers, (unsigned)lanes), splat(emitter, limit, lanes), "");
+        LLVMValueRef mask =
+            LLVMBuildICmp(emitter->builder, LLVMIntSLT, LLVMConstVector(numbers, (unsigned)lanes),
+                          splat(emitter, limit, lanes), "");
         const Expr *offset = expr_add_constant(emitter->loops->graph->exprs, place->offset, i * lanes);
-        parts[i] = masked_load(emitter, access->buffer->dtype, lanes, emit_address(emitter, access->buffer, offset), mask);
+        parts[i] = masked_load(emitter, access->buffer->dtype, lanes,
+                               emit_address(emitter, access->buffer, offset), mask);
     }
     /* Two parts at a time into one vector of the lanes they hold. */
     LLVMValueRef result = zero;
@@ -209,19 +227,21 @@ static LLVMValueRef load_strided(Emitter *emitter, const Access *access, const V
             int64_t at = j * stride - i * lanes;
             picks[j] = constant_i32(emitter, at >= 0 && at < lanes ? lanes + at : j);
         }
-        result = LLVMBuildShuffleVector(emitter->builder, result, parts[i], LLVMConstVector(picks, (unsigned)lanes), "");
+        result = LLVMBuildShuffleVector(emitter->builder, result, parts[i],
+                                        LLVMConstVector(picks, (unsigned)lanes), "");
     }
     return result;
 }
 
-/* Whether lanes beyond the tail still read within the buffer, as those of padded panels do: then no mask is needed, since
- * what they compute is never stored. */
+/* Whether lanes beyond the tail still read within the buffer, as those of padded panels do: then no mask is
+ * needed, since what they compute is never stored. */
 static bool stays_inside(Emitter *emitter, const Access *access, int vector, int lanes) {
     ExprTable *exprs = emitter->loops->graph->exprs;
     const Symbol *lane = emitter->loops->lane;
     for (int i = 0; i < access->buffer->rank; i++) {
         if (!expr_uses(access->indices[i], lane)) continue;
-        const Expr *last = expr_substitute(exprs, access->indices[i], lane, expr_constant(exprs, (int64_t)(vector + 1) * lanes - 1));
+        const Expr *last = expr_substitute(exprs, access->indices[i], lane,
+                                           expr_constant(exprs, (int64_t)(vector + 1) * lanes - 1));
         if (last->max >= access->buffer->extents[i]->min) return false;
     }
     return true;
@@ -231,7 +251,8 @@ LLVMValueRef emit_load_vector(Emitter *emitter, const Access *access, int row, i
     DType dtype = access->buffer->dtype;
     VectorPlace place = vector_place(emitter, access, row, vector, lanes);
     if (place.pattern == LANES_SAME) {
-        LLVMValueRef scalar = load_element(emitter, dtype, emit_address(emitter, access->buffer, place.offset));
+        LLVMValueRef scalar =
+            load_element(emitter, dtype, emit_address(emitter, access->buffer, place.offset));
         return splat(emitter, from_memory(emitter, dtype, scalar), lanes);
     }
     LLVMValueRef mask = lane_mask(emitter, vector, lanes), loaded;
@@ -243,8 +264,10 @@ LLVMValueRef emit_load_vector(Emitter *emitter, const Access *access, int row, i
         loaded = gather(emitter, access, &place, lanes, mask);
     } else {
         LLVMValueRef address = emit_address(emitter, access->buffer, place.offset);
-        if (mask && lanes == 1) loaded = guarded_element(emitter, dtype, address, mask);
-        else if (mask) loaded = masked_load(emitter, dtype, lanes, address, mask);
+        if (mask && lanes == 1)
+            loaded = guarded_element(emitter, dtype, address, mask);
+        else if (mask)
+            loaded = masked_load(emitter, dtype, lanes, address, mask);
         else {
             loaded = LLVMBuildLoad2(emitter->builder, memory_type(emitter, dtype, lanes), address, "");
             set_alignment(emitter, loaded, dtype);
@@ -275,18 +298,21 @@ static void guarded_store(Emitter *emitter, DType dtype, LLVMValueRef value, LLV
     LLVMPositionBuilderAtEnd(emitter->builder, after);
 }
 
-static void scatter(Emitter *emitter, const Access *access, const VectorPlace *place, int lanes, LLVMValueRef mask,
-                    LLVMValueRef value) {
+static void scatter(Emitter *emitter, const Access *access, const VectorPlace *place, int lanes,
+                    LLVMValueRef mask, LLVMValueRef value) {
     DType dtype = access->buffer->dtype;
     for (int i = 0; i < lanes; i++) {
         LLVMValueRef element = LLVMBuildExtractElement(emitter->builder, value, constant_i32(emitter, i), "");
         LLVMValueRef address = lane_address(emitter, access, place, i);
-        if (mask) guarded_store(emitter, dtype, element, address, mask_lane(emitter, mask, i));
-        else store_element(emitter, dtype, element, address);
+        if (mask)
+            guarded_store(emitter, dtype, element, address, mask_lane(emitter, mask, i));
+        else
+            store_element(emitter, dtype, element, address);
     }
 }
 
-static void store_vector(Emitter *emitter, const Access *access, int row, int vector, int lanes, LLVMValueRef value) {
+static void store_vector(Emitter *emitter, const Access *access, int row, int vector, int lanes,
+                         LLVMValueRef value) {
     DType dtype = access->buffer->dtype;
     VectorPlace place = vector_place(emitter, access, row, vector, lanes);
     LLVMValueRef mask = lane_mask(emitter, vector, lanes);
@@ -303,7 +329,8 @@ static void store_vector(Emitter *emitter, const Access *access, int row, int ve
         guarded_store(emitter, dtype, value, address, mask);
     } else {
         LLVMTypeRef overloads[2] = {LLVMTypeOf(value), emitter->pointer};
-        LLVMValueRef arguments[4] = {value, address, constant_i32(emitter, (int64_t)dtype_bytes(dtype)), mask};
+        LLVMValueRef arguments[4] = {value, address, constant_i32(emitter, (int64_t)dtype_bytes(dtype)),
+                                     mask};
         call_intrinsic(emitter, "llvm.masked.store", overloads, 2, arguments, 4);
     }
 }
@@ -339,7 +366,8 @@ void emit_reduce(Emitter *emitter, const LoopStatement *statement) {
     for (int r = 0; r < tile_rows(emitter, operand); r++) {
         LLVMValueRef total = values[r * operand->vectors];
         for (int v = 1; v < operand->vectors; v++)
-            total = emit_binary(emitter, statement->reduce, operand->dtype, total, values[r * operand->vectors + v]);
+            total = emit_binary(emitter, statement->reduce, operand->dtype, total,
+                                values[r * operand->vectors + v]);
         for (int lanes = operand->lanes; lanes > 1; lanes /= 2) {
             LLVMValueRef low = lower_half(emitter, total, lanes), high = upper_half(emitter, total, lanes);
             total = emit_binary(emitter, statement->reduce, operand->dtype, low, high);
@@ -357,13 +385,17 @@ void emit_position(Emitter *emitter, const LoopStatement *statement) {
     LLVMTypeRef element = element_type(emitter, tile->dtype);
     for (int r = 0; r < tile_rows(emitter, tile); r++)
         for (int v = 0; v < tile->vectors; v++) {
-            const Expr *row = expr_substitute(exprs, statement->position, emitter->loops->row, expr_constant(exprs, r));
-            LLVMValueRef vector = tile->lanes > 1 ? LLVMGetUndef(vector_type(emitter, tile->dtype, tile->lanes)) : NULL;
+            const Expr *row =
+                expr_substitute(exprs, statement->position, emitter->loops->row, expr_constant(exprs, r));
+            LLVMValueRef vector =
+                tile->lanes > 1 ? LLVMGetUndef(vector_type(emitter, tile->dtype, tile->lanes)) : NULL;
             for (int i = 0; i < tile->lanes; i++) {
                 const Expr *at = expr_substitute(exprs, row, emitter->loops->lane,
                                                  expr_constant(exprs, (int64_t)v * tile->lanes + i));
-                LLVMValueRef number = LLVMBuildIntCast2(emitter->builder, emit_expr(emitter, at), element, true, "");
-                vector = vector ? LLVMBuildInsertElement(emitter->builder, vector, number, constant_i32(emitter, i), "")
+                LLVMValueRef number =
+                    LLVMBuildIntCast2(emitter->builder, emit_expr(emitter, at), element, true, "");
+                vector = vector ? LLVMBuildInsertElement(emitter->builder, vector, number,
+                                                         constant_i32(emitter, i), "")
                                 : number;
             }
             values[r * tile->vectors + v] = vector;

@@ -39,7 +39,8 @@ static void read_patch(const Tiling *t, int64_t batch, int64_t channel, int64_t 
         }
 }
 
-static void eval_tile(const Tiling *t, Square *transformed, int64_t batch, int64_t output, int64_t ty, int64_t tx) {
+static void eval_tile(const Tiling *t, Square *transformed, int64_t batch, int64_t output, int64_t ty,
+                      int64_t tx) {
     int n = t->w->n, m = t->w->m;
     int64_t channels = t->x->dims[1], height = t->y->dims[2], width = t->y->dims[3];
     Square sum, result;
@@ -59,8 +60,9 @@ static void eval_tile(const Tiling *t, Square *transformed, int64_t batch, int64
 void eval_WINOGRAD(EvalContext *context, const Op *op, Tensor *const *in, Tensor *const *out) {
     Winograd w;
     winograd_make((int)op_int_at(op, ATTR_TILE, 0, 1), (int)op_int_at(op, ATTR_KERNEL, 0, 1), &w);
-    Tiling t = {&w, in[0], in[1], op->operand_count > 2 ? in[2] : NULL, out[0],
-                {op_int_at(op, ATTR_PADDING, 0, 0), op_int_at(op, ATTR_PADDING, 2, 0)}};
+    Tiling t = {&w,     in[0],
+                in[1],  op->operand_count > 2 ? in[2] : NULL,
+                out[0], {op_int_at(op, ATTR_PADDING, 0, 0), op_int_at(op, ATTR_PADDING, 2, 0)}};
     Square *transformed = NEW_ARRAY(context->arena, Square, t.x->dims[1] + 1);
     for (int64_t batch = 0; batch < t.x->dims[0]; batch++)
         for (int64_t ty = 0; ty * w.m < t.y->dims[2]; ty++)

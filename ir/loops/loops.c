@@ -40,7 +40,8 @@ int layout_physical(Module *module, const Type *type, const Expr **out_extents, 
         }
         const Piece *piece = &type->layout->pieces[i];
         const Expr *extent = type->dims[piece->axis];
-        if (piece->kind == PIECE_DIV) extent = expr_ceildiv(exprs, extent, expr_constant(exprs, piece->block));
+        if (piece->kind == PIECE_DIV)
+            extent = expr_ceildiv(exprs, extent, expr_constant(exprs, piece->block));
         if (piece->kind == PIECE_MOD) extent = expr_constant(exprs, piece->block);
         out_extents[i] = expr_add_constant(exprs, extent, piece->halo_before + piece->halo_after);
     }
@@ -57,8 +58,8 @@ Buffer *buffer_of_constant(LoopModule *module, Constant *constant) {
         if (module->constants.items[i]->constant == constant) return module->constants.items[i];
     const Expr *extents[BUFFER_RANK_MAX], *strides[BUFFER_RANK_MAX];
     int rank = layout_physical(module->graph, &constant->value->type, extents, strides);
-    Buffer *buffer = buffer_create(module, BUFFER_CONSTANT, constant->name, constant->value->type.dtype, rank, extents,
-                                   strides);
+    Buffer *buffer = buffer_create(module, BUFFER_CONSTANT, constant->name, constant->value->type.dtype, rank,
+                                   extents, strides);
     buffer->constant = constant;
     vector_push(module->arena, &module->constants, buffer);
     return buffer;
@@ -97,8 +98,10 @@ LoopStatement *loop_append(LoopModule *module, LoopBody *body, LoopStatementKind
     statement->kind = kind;
     statement->span = span;
     statement->step = 1;
-    if (body->last) body->last->next = statement;
-    else body->first = statement;
+    if (body->last)
+        body->last->next = statement;
+    else
+        body->first = statement;
     body->last = statement;
     return statement;
 }

@@ -1,10 +1,11 @@
 /* The loop IR: loops over buffers, and between them straight SSA whose values are tiles of constant size
- * f32<rows x vectors x lanes>. It says how a tensor program is computed, down to the order of every sum, and nothing of
- * any machine but the tile sizes. A LoopModule owns everything through its arena and shares the graph module that holds
- * the dims and constants of its text.
+ * f32<rows x vectors x lanes>. It says how a tensor program is computed, down to the order of every sum, and
+ * nothing of any machine but the tile sizes. A LoopModule owns everything through its arena and shares the
+ * graph module that holds the dims and constants of its text.
  *
- * Indices are expressions (ir/expr.h) over dims, loop variables and two symbols bound inside a tile: `r`, the row, and
- * `l`, the position along vectors x lanes. An access that mentions neither is a scalar broadcast to the whole tile. */
+ * Indices are expressions (ir/expr.h) over dims, loop variables and two symbols bound inside a tile: `r`, the
+ * row, and `l`, the position along vectors x lanes. An access that mentions neither is a scalar broadcast to
+ * the whole tile. */
 #ifndef TENON_IR_LOOPS_LOOPS_H
 #define TENON_IR_LOOPS_LOOPS_H
 
@@ -53,15 +54,18 @@ typedef struct Tile {
 typedef enum LoopStatementKind {
     LOOP_FOR,      /* for %i = low .. high step s [carry ...] { body } */
     LOOP_ROWS,     /* for %i = low .. high rows [6*9, 2] { body }: steps by the tile's height */
-    LOOP_LANES,    /* for %i = low .. high lanes 16 { body }: steps by a tile's width; the last, narrower, is masked */
+    LOOP_LANES,    /* for %i = low .. high lanes 16 { body }: steps by a tile's width; the last, narrower, is
+                      masked */
     LOOP_PARALLEL, /* parallel %q = 0 .. items { body }: outermost in its function */
     LOOP_LOAD,     /* %t = load %X[...] : f32<..> */
     LOOP_STORE,    /* store %t, %X[...] */
     LOOP_MAP,      /* %t = map %a, %b { t0 = mul a0, a1 : f32; ... } : f32<..> */
-    LOOP_CONTRACT, /* %t = contract %init, c = 0 .. 64, k = .., chunk 256, A = %X[...], B = %W[...] : f32<..> */
+    LOOP_CONTRACT, /* %t = contract %init, c = 0 .. 64, k = .., chunk 256, A = %X[...], B = %W[...] : f32<..>
+                    */
     LOOP_REDUCE,   /* %t = reduce add %a : f32<R x 1 x 1>: over vectors and lanes, in a fixed tree */
     LOOP_POSITION, /* %t = position expr : i64<..>: the value of an index expression */
-    LOOP_INDEX,    /* index %j = %t in low .. high else 6: a run-time index; outside: the function returns the code */
+    LOOP_INDEX,    /* index %j = %t in low .. high else 6: a run-time index; outside: the function returns the
+                      code */
     LOOP_LOCAL,    /* local %b : f32[64] */
     LOOP_EXIT,     /* exit if %t: leaves the innermost for loop when the bool is true */
     LOOP_CALL      /* call @f(%X, %Y + 4*%t): buffers at element offsets; only in entries */
@@ -80,10 +84,10 @@ typedef struct MapNode {
 } MapNode;
 
 typedef struct Carry {
-    Tile *inside;  /* the value within the body */
+    Tile *inside; /* the value within the body */
     Tile *initial;
-    Tile *next;    /* computed by the body */
-    Tile *result;  /* after the loop */
+    Tile *next;   /* computed by the body */
+    Tile *result; /* after the loop */
 } Carry;
 
 typedef struct Range {
@@ -118,7 +122,7 @@ struct LoopStatement {
     Carry *carries;
     bool prefetch; /* FOR, ROWS: reserved for schedules that spread prefetches */
 
-    Tile *tile;   /* result; STORE, INDEX, EXIT: the operand */
+    Tile *tile; /* result; STORE, INDEX, EXIT: the operand */
     Access access;
     int operand_count;
     Tile **operands; /* MAP; CONTRACT: [0] the initial sum (may be NULL: +0); REDUCE: [0] */
@@ -127,10 +131,10 @@ struct LoopStatement {
     Access a, b;    /* CONTRACT: products a * b */
     int depth;
     Range k[REDUCTION_DEPTH_MAX]; /* outermost first */
-    int64_t chunk;  /* terms per partial sum, a multiple of the inner ranges' product; 0: one partial */
-    OpKind reduce;  /* OP_ADD, OP_MAX, OP_MIN */
+    int64_t chunk; /* terms per partial sum, a multiple of the inner ranges' product; 0: one partial */
+    OpKind reduce; /* OP_ADD, OP_MAX, OP_MIN */
     const Expr *position;
-    int code;       /* INDEX: the status returned */
+    int code; /* INDEX: the status returned */
     Buffer *local;
     LoopFunction *callee;
     int argument_count;
@@ -190,7 +194,8 @@ int layout_physical(Module *module, const Type *type, const Expr **out_extents, 
 
 void loops_print(Text *text, const LoopModule *module);
 LoopModule *loops_parse(Arena *arena, Diagnostics *diagnostics, const SourceFile *source);
-/* |registers|: vector registers of the schedule's target, |register_bytes| their width; 0: no budget is checked. */
+/* |registers|: vector registers of the schedule's target, |register_bytes| their width; 0: no budget is
+ * checked. */
 bool loops_verify(LoopModule *module, const char *stage, int registers, int register_bytes, bool has_fma);
 
 #endif

@@ -1,5 +1,5 @@
-/* linear and matmul. Scheduled, they walk panels of |vectors * lanes| outputs and within them tiles of |rows| rows;
- * plain, single elements. Sums run over K in chunks of 256 either way. */
+/* linear and matmul. Scheduled, they walk panels of |vectors * lanes| outputs and within them tiles of |rows|
+ * rows; plain, single elements. Sums run over K in chunks of 256 either way. */
 #include "passes/lower/lower.h"
 
 enum { CHUNK = 256 };
@@ -9,18 +9,21 @@ static TileShape tile_of(const Schedule *schedule) {
     return (TileShape){schedule->rows, schedule->vectors, schedule->lanes};
 }
 
-static int64_t chunk_of(const Schedule *schedule) { return schedule && schedule->chunk ? schedule->chunk : CHUNK; }
+static int64_t chunk_of(const Schedule *schedule) {
+    return schedule && schedule->chunk ? schedule->chunk : CHUNK;
+}
 
 /* The share of work item |q|: panels of |width| out of |extent|, as element bounds. */
-static void panel_share(Kernel *kernel, const Expr *q, int items, const Expr *extent, int width, const Expr **out_low,
-                        const Expr **out_high) {
+static void panel_share(Kernel *kernel, const Expr *q, int items, const Expr *extent, int width,
+                        const Expr **out_low, const Expr **out_high) {
     ExprTable *exprs = kernel->lowering->exprs;
     const Expr *panels = expr_ceildiv(exprs, extent, number(kernel, width));
     const Expr *count = number(kernel, items);
     *out_low = expr_scale(exprs, expr_floordiv(exprs, expr_mul(exprs, q, panels), count), width);
     const Expr *next = expr_mul(exprs, expr_add_constant(exprs, q, 1), panels);
     *out_high = expr_scale(exprs, expr_floordiv(exprs, next, count), width);
-    if (!expr_equals(expr_mod(exprs, extent, number(kernel, width)), 0)) *out_high = expr_min(exprs, extent, *out_high);
+    if (!expr_equals(expr_mod(exprs, extent, number(kernel, width)), 0))
+        *out_high = expr_min(exprs, extent, *out_high);
 }
 
 /* Panels of the weights as packed [N/P, K, N%P]: panel of element |n|, k, l. */
@@ -74,7 +77,8 @@ static void dense_tile(Dense *d, const Expr *m, const Expr *n, int64_t chunk) {
 }
 
 /* All panels of outputs over the rows from |first| to |last| (NULL: x has rank 1). */
-static void dense_panels(Dense *d, const Expr *first, const Expr *last, const Expr *low, const Expr *high, int64_t chunk) {
+static void dense_panels(Dense *d, const Expr *first, const Expr *last, const Expr *low, const Expr *high,
+                         int64_t chunk) {
     const Expr *n = kernel_lanes(d->kernel, "n", low, high, d->kernel->width);
     const Expr *m = first ? kernel_rows(d->kernel, "m", first, last, d->shape.rows) : NULL;
     dense_tile(d, m, n, chunk);
@@ -92,8 +96,10 @@ void lower_LINEAR(Lowering *lowering, const Op *op) {
     const Type *type = &op->results[0]->type;
     const Expr *outputs = type->dims[type->rank - 1], *low = number(&kernel, 0), *high = outputs;
     if (schedule && schedule->items > 1)
-        panel_share(&kernel, kernel_parallel(&kernel, schedule->items), schedule->items, outputs, kernel.width, &low, &high);
-    for (int i = 0; i + 2 < type->rank; i++) d.at.at[i] = kernel_for(&kernel, "i", number(&kernel, 0), type->dims[i]);
+        panel_share(&kernel, kernel_parallel(&kernel, schedule->items), schedule->items, outputs,
+                    kernel.width, &low, &high);
+    for (int i = 0; i + 2 < type->rank; i++)
+        d.at.at[i] = kernel_for(&kernel, "i", number(&kernel, 0), type->dims[i]);
     const Expr *rows = type->rank > 1 ? type->dims[type->rank - 2] : NULL;
     int64_t block = schedule ? schedule->block : 0, count;
     if (!rows || !block || rows->max <= block || !expr_is_constant(rows, &count)) {
@@ -102,8 +108,10 @@ void lower_LINEAR(Lowering *lowering, const Op *op) {
         /* Super-tiles of rows outside the panels keep the rows of x in cache while all panels pass. */
         LoopBody *outer = kernel.body;
         int64_t whole = count / block;
-        const Expr *first = expr_scale(lowering->exprs, kernel_for(&kernel, "mb", number(&kernel, 0), number(&kernel, whole)), block);
-        dense_panels(&d, first, expr_add_constant(lowering->exprs, first, block), low, high, chunk_of(schedule));
+        const Expr *first = expr_scale(
+            lowering->exprs, kernel_for(&kernel, "mb", number(&kernel, 0), number(&kernel, whole)), block);
+        dense_panels(&d, first, expr_add_constant(lowering->exprs, first, block), low, high,
+                     chunk_of(schedule));
         kernel.body = outer;
         if (count % block)
             dense_panels(&d, number(&kernel, whole * block), rows, low, high, chunk_of(schedule));
@@ -114,9 +122,11 @@ void lower_LINEAR(Lowering *lowering, const Op *op) {
 /* ---- matmul ---- */
 
 /* The batch part of an operand's index: axes align before the last two, extent 1 stretches. */
-static void batch_coordinates(Kernel *kernel, const Type *type, int batch_rank, const Coordinates *at, Coordinates *out) {
+static void batch_coordinates(Kernel *kernel, const Type *type, int batch_rank, const Coordinates *at,
+                              Coordinates *out) {
     for (int i = 0; i + 2 < type->rank; i++)
-        out->at[i] = expr_equals(type->dims[i], 1) ? number(kernel, 0) : at->at[i + batch_rank - (type->rank - 2)];
+        out->at[i] =
+            expr_equals(type->dims[i], 1) ? number(kernel, 0) : at->at[i + batch_rank - (type->rank - 2)];
 }
 
 static bool lanes_are_contiguous(Lowering *lowering, const Value *b) {
@@ -127,7 +137,8 @@ static bool lanes_are_contiguous(Lowering *lowering, const Value *b) {
 void lower_MATMUL(Lowering *lowering, const Op *op) {
     const Op *cluster = cluster_of(op);
     Kernel kernel = kernel_begin(lowering, cluster);
-    const Type *a_type = &op->operands[0]->type, *b_type = &op->operands[1]->type, *type = &op->results[0]->type;
+    const Type *a_type = &op->operands[0]->type, *b_type = &op->operands[1]->type,
+               *type = &op->results[0]->type;
     Buffer *a = kernel_operand(&kernel, op->operands[0]), *b = kernel_operand(&kernel, op->operands[1]);
     bool has_m = a_type->rank > 1, has_n = b_type->rank > 1;
     int batch_rank = type->rank - has_m - has_n;
@@ -135,14 +146,17 @@ void lower_MATMUL(Lowering *lowering, const Op *op) {
     if (!lanes_are_contiguous(lowering, op->operands[1])) shape.vectors = shape.lanes = 1;
     kernel.width = shape.vectors * shape.lanes;
     Coordinates at, a_at, b_at;
-    for (int i = 0; i < batch_rank; i++) at.at[i] = kernel_for(&kernel, "i", number(&kernel, 0), type->dims[i]);
+    for (int i = 0; i < batch_rank; i++)
+        at.at[i] = kernel_for(&kernel, "i", number(&kernel, 0), type->dims[i]);
     const Expr *n = NULL, *m = NULL;
     if (has_n) {
-        const Expr *first = kernel_lanes(&kernel, "n", number(&kernel, 0), b_type->dims[b_type->rank - 1], kernel.width);
+        const Expr *first =
+            kernel_lanes(&kernel, "n", number(&kernel, 0), b_type->dims[b_type->rank - 1], kernel.width);
         n = expr_add(lowering->exprs, first, lane_symbol(&kernel));
     }
     if (has_m) {
-        const Expr *first = kernel_rows(&kernel, "m", number(&kernel, 0), a_type->dims[a_type->rank - 2], shape.rows);
+        const Expr *first =
+            kernel_rows(&kernel, "m", number(&kernel, 0), a_type->dims[a_type->rank - 2], shape.rows);
         m = expr_add(lowering->exprs, first, row_symbol(&kernel));
         at.at[batch_rank] = m;
     }
@@ -155,10 +169,11 @@ void lower_MATMUL(Lowering *lowering, const Op *op) {
     a_at.at[a_type->rank - 1] = k;
     b_at.at[has_n ? b_type->rank - 2 : 0] = k;
     if (has_n) b_at.at[b_type->rank - 1] = n;
-    Access a_access = kernel_access(&kernel, a, a_type, &a_at), b_access = kernel_access(&kernel, b, b_type, &b_at);
+    Access a_access = kernel_access(&kernel, a, a_type, &a_at),
+           b_access = kernel_access(&kernel, b, b_type, &b_at);
     TileShape instance = {has_m ? ROWS_SYMBOLIC : 1, shape.vectors, shape.lanes};
-    Tile *sum = kernel_contract(&kernel, NULL, &a_access, &b_access, &range, 1, chunk_of(cluster->schedule), type->dtype,
-                                instance);
+    Tile *sum = kernel_contract(&kernel, NULL, &a_access, &b_access, &range, 1, chunk_of(cluster->schedule),
+                                type->dtype, instance);
     kernel_finish_tile(&kernel, op->results[0], sum, &at);
     kernel_end(&kernel);
 }

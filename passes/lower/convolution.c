@@ -1,6 +1,7 @@
-/* conv, one or two spatial axes. Four ways: plain (single elements, taps in the padding are skipped by the bounds of the
- * reduction), direct (lanes are output channels, rows are pixels of a line, the input has a halo), and columns (lanes are
- * pixels of a line, rows are output channels, for maps of few channels), and depthwise (one filter per channel). */
+/* conv, one or two spatial axes. Four ways: plain (single elements, taps in the padding are skipped by the
+ * bounds of the reduction), direct (lanes are output channels, rows are pixels of a line, the input has a
+ * halo), and columns (lanes are pixels of a line, rows are output channels, for maps of few channels), and
+ * depthwise (one filter per channel). */
 #include "passes/lower/lower.h"
 
 #include <string.h>
@@ -19,7 +20,10 @@ typedef struct Convolution {
 } Convolution;
 
 static Convolution describe(Kernel *kernel, const Op *op) {
-    Convolution c = {.kernel = kernel, .op = op, .x_type = &op->operands[0]->type, .w_type = &op->operands[1]->type,
+    Convolution c = {.kernel = kernel,
+                     .op = op,
+                     .x_type = &op->operands[0]->type,
+                     .w_type = &op->operands[1]->type,
                      .type = &op->results[0]->type};
     c.spatial = c.w_type->rank - 2;
     c.first = c.x_type->rank - c.spatial;
@@ -42,7 +46,8 @@ static void bind_operands(Convolution *c) {
 /* Where tap |k| of output index |at| reads along spatial axis |axis|. */
 static const Expr *tap(const Convolution *c, int axis, const Expr *at, const Expr *k) {
     ExprTable *exprs = c->kernel->lowering->exprs;
-    const Expr *place = expr_add(exprs, expr_scale(exprs, at, c->stride[axis]), expr_scale(exprs, k, c->dilation[axis]));
+    const Expr *place =
+        expr_add(exprs, expr_scale(exprs, at, c->stride[axis]), expr_scale(exprs, k, c->dilation[axis]));
     return expr_add_constant(exprs, place, -c->before[axis]);
 }
 
@@ -52,7 +57,8 @@ static const Expr *clipped_range(const Convolution *c, int axis, const Expr *at,
     ExprTable *exprs = kernel->lowering->exprs;
     const Expr *taps = c->w_type->dims[2 + axis], *step = number(kernel, c->dilation[axis]);
     const Expr *start = expr_add_constant(exprs, expr_scale(exprs, at, c->stride[axis]), -c->before[axis]);
-    const Expr *low = expr_max(exprs, number(kernel, 0), expr_ceildiv(exprs, expr_scale(exprs, start, -1), step));
+    const Expr *low =
+        expr_max(exprs, number(kernel, 0), expr_ceildiv(exprs, expr_scale(exprs, start, -1), step));
     const Expr *room = expr_sub(exprs, c->x_type->dims[c->first + axis], start);
     const Expr *high = expr_min(exprs, taps, expr_ceildiv(exprs, room, step));
     return kernel_range(kernel, out_range, axis ? "kw" : "kh", low, high);
@@ -71,7 +77,6 @@ static int64_t chunk_for(int64_t inner) {
     return (steps ? steps : 1) * inner;
 }
 
-
 /* ---- plain ---- */
 
 static void lower_plain(Convolution *c) {
@@ -79,9 +84,11 @@ static void lower_plain(Convolution *c) {
     ExprTable *exprs = kernel->lowering->exprs;
     TileShape one = {1, 1, 1};
     Coordinates at;
-    for (int i = 0; i < c->type->rank; i++) at.at[i] = kernel_for(kernel, "i", number(kernel, 0), c->type->dims[i]);
+    for (int i = 0; i < c->type->rank; i++)
+        at.at[i] = kernel_for(kernel, "i", number(kernel, 0), c->type->dims[i]);
     const Expr *channel = at.at[c->first - 1], *per_group = c->w_type->dims[1];
-    const Expr *group = expr_floordiv(exprs, channel, expr_floordiv(exprs, c->w_type->dims[0], number(kernel, c->groups)));
+    const Expr *group =
+        expr_floordiv(exprs, channel, expr_floordiv(exprs, c->w_type->dims[0], number(kernel, c->groups)));
     Range ranges[3];
     const Expr *input = kernel_range(kernel, &ranges[0], "c", number(kernel, 0), per_group);
     Coordinates x_at = at, w_at;
@@ -93,26 +100,31 @@ static void lower_plain(Convolution *c) {
         w_at.at[2 + i] = clipped_range(c, i, place, &ranges[1 + i]);
         x_at.at[c->first + i] = tap(c, i, place, w_at.at[2 + i]);
     }
-    Access a = kernel_access(kernel, c->x, c->x_type, &x_at), b = kernel_access(kernel, c->w, c->w_type, &w_at);
-    Tile *sum = kernel_contract(kernel, load_bias(c, channel, one), &a, &b, ranges, 1 + c->spatial, 0, c->type->dtype, one);
+    Access a = kernel_access(kernel, c->x, c->x_type, &x_at),
+           b = kernel_access(kernel, c->w, c->w_type, &w_at);
+    Tile *sum = kernel_contract(kernel, load_bias(c, channel, one), &a, &b, ranges, 1 + c->spatial, 0,
+                                c->type->dtype, one);
     kernel_finish_tile(kernel, c->op->results[0], sum, &at);
 }
 
 /* ---- direct and columns ---- */
 
 /* The reduction nest over channels (by blocks of the input's layout), then taps; coordinates for x and w. */
-static int reduction_nest(const Convolution *c, const Coordinates *at, Range *ranges, Coordinates *out_x, Coordinates *out_w) {
+static int reduction_nest(const Convolution *c, const Coordinates *at, Range *ranges, Coordinates *out_x,
+                          Coordinates *out_w) {
     Kernel *kernel = c->kernel;
     ExprTable *exprs = kernel->lowering->exprs;
     const Expr *channels = c->w_type->dims[1], *zero = number(kernel, 0), *channel;
     bool blocked = c->x_type->layout && c->x_type->layout->pieces[c->first - 1].kind == PIECE_DIV;
     int64_t block = blocked ? c->x_type->layout->pieces[c->first - 1].block : 1;
     int depth = 0;
-    channel = kernel_range(kernel, &ranges[depth++], "c", zero, blocked ? expr_floordiv(exprs, channels, number(kernel, block)) : channels);
+    channel = kernel_range(kernel, &ranges[depth++], "c", zero,
+                           blocked ? expr_floordiv(exprs, channels, number(kernel, block)) : channels);
     *out_x = *at;
     for (int i = 0; i < c->spatial; i++) {
         const Expr *taps = c->w_type->dims[2 + i];
-        out_w->at[2 + i] = expr_equals(taps, 1) ? zero : kernel_range(kernel, &ranges[depth++], i ? "kw" : "kh", zero, taps);
+        out_w->at[2 + i] =
+            expr_equals(taps, 1) ? zero : kernel_range(kernel, &ranges[depth++], i ? "kw" : "kh", zero, taps);
         out_x->at[c->first + i] = tap(c, i, at->at[c->first + i], out_w->at[2 + i]);
     }
     if (blocked) {
@@ -129,8 +141,8 @@ static int64_t inner_terms(const Range *ranges, int depth) {
     return terms;
 }
 
-/* Where a direct convolution works: panels of output channels, and lines of the map, or for a pointwise one, whose lines
- * make up one row, pixels of that row. */
+/* Where a direct convolution works: panels of output channels, and lines of the map, or for a pointwise one,
+ * whose lines make up one row, pixels of that row. */
 typedef struct Region {
     const Expr *panel_low, *panel_high, *low, *high;
 } Region;
@@ -159,15 +171,18 @@ static void direct_region(Convolution *c, Coordinates at, Region region, bool fl
     w_at.at[0] = channel;
     int depth = reduction_nest(c, &at, ranges, &x_at, &w_at);
     Tile *initial = load_bias(c, channel, shape);
-    Access a = kernel_access(kernel, c->x, c->x_type, &x_at), b = kernel_access(kernel, c->w, c->w_type, &w_at);
-    Tile *sum = kernel_contract(kernel, initial, &a, &b, ranges, depth, chunk_for(inner_terms(ranges, depth)), c->type->dtype, shape);
+    Access a = kernel_access(kernel, c->x, c->x_type, &x_at),
+           b = kernel_access(kernel, c->w, c->w_type, &w_at);
+    Tile *sum = kernel_contract(kernel, initial, &a, &b, ranges, depth, chunk_for(inner_terms(ranges, depth)),
+                                c->type->dtype, shape);
     kernel_finish_tile(kernel, c->op->results[0], sum, &at);
 }
 
 /* The part of work item |q|: lines where there are enough, else panels. */
 static Region item_region(Kernel *kernel, Region all, int items, bool flat) {
     ExprTable *exprs = kernel->lowering->exprs;
-    const Expr *count = number(kernel, items), *q = kernel_parallel(kernel, items), *next = expr_add_constant(exprs, q, 1);
+    const Expr *count = number(kernel, items), *q = kernel_parallel(kernel, items),
+               *next = expr_add_constant(exprs, q, 1);
     bool lines = !flat && all.high->min >= 2 * items;
     const Expr *extent = lines ? all.high : all.panel_high;
     const Expr *low = expr_floordiv(exprs, expr_mul(exprs, q, extent), count);
@@ -176,12 +191,14 @@ static Region item_region(Kernel *kernel, Region all, int items, bool flat) {
     return (Region){low, high, all.low, all.high};
 }
 
-/* Tiles of pixels x output channels, super-tiles of lines outside the panels where the whole map leaves the cache. */
+/* Tiles of pixels x output channels, super-tiles of lines outside the panels where the whole map leaves the
+ * cache. */
 static void lower_direct(Convolution *c, const Schedule *schedule) {
     Kernel *kernel = c->kernel;
     ExprTable *exprs = kernel->lowering->exprs;
     bool flat = strcmp(schedule->variant, "pointwise") == 0;
-    const Expr *zero = number(kernel, 0), *extent = c->spatial == 2 ? c->type->dims[c->first] : number(kernel, 1);
+    const Expr *zero = number(kernel, 0),
+               *extent = c->spatial == 2 ? c->type->dims[c->first] : number(kernel, 1);
     if (flat) extent = expr_mul(exprs, extent, c->type->dims[c->type->rank - 1]);
     const Expr *panels = expr_floordiv(exprs, c->type->dims[c->first - 1], number(kernel, kernel->width));
     Region region = {zero, panels, zero, extent};
@@ -189,7 +206,8 @@ static void lower_direct(Convolution *c, const Schedule *schedule) {
     Coordinates at;
     if (c->first == 2) at.at[0] = kernel_for(kernel, "n", zero, c->type->dims[0]);
     int64_t count, block = schedule->block;
-    if (!block || !expr_is_constant(region.low, NULL) || !expr_is_constant(region.high, &count) || count <= block) {
+    if (!block || !expr_is_constant(region.low, NULL) || !expr_is_constant(region.high, &count) ||
+        count <= block) {
         direct_region(c, at, region, flat);
         return;
     }
@@ -204,11 +222,13 @@ static void lower_direct(Convolution *c, const Schedule *schedule) {
     if (count % block) direct_region(c, at, part, flat);
 }
 
-/* One filter per channel: lanes are channels, rows are pixels of a line, and both operands of a tap are vectors. */
+/* One filter per channel: lanes are channels, rows are pixels of a line, and both operands of a tap are
+ * vectors. */
 static void lower_depthwise(Convolution *c) {
     Kernel *kernel = c->kernel;
     ExprTable *exprs = kernel->lowering->exprs;
-    const Expr *zero = number(kernel, 0), *blocks = expr_floordiv(exprs, c->type->dims[c->first - 1], number(kernel, kernel->width));
+    const Expr *zero = number(kernel, 0),
+               *blocks = expr_floordiv(exprs, c->type->dims[c->first - 1], number(kernel, kernel->width));
     Coordinates at;
     if (c->first == 2) at.at[0] = kernel_for(kernel, "n", zero, c->type->dims[0]);
     const Expr *block = kernel_for(kernel, "p", zero, blocks);
@@ -225,12 +245,14 @@ static void lower_depthwise(Convolution *c) {
         x_at.at[c->first + i] = tap(c, i, at.at[c->first + i], w_at.at[2 + i]);
     }
     Tile *initial = load_bias(c, channel, shape);
-    Access a = kernel_access(kernel, c->x, c->x_type, &x_at), b = kernel_access(kernel, c->w, c->w_type, &w_at);
+    Access a = kernel_access(kernel, c->x, c->x_type, &x_at),
+           b = kernel_access(kernel, c->w, c->w_type, &w_at);
     Tile *sum = kernel_contract(kernel, initial, &a, &b, ranges, c->spatial, 0, c->type->dtype, shape);
     kernel_finish_tile(kernel, c->op->results[0], sum, &at);
 }
 
-/* Tiles of output channels x pixels of one line: weights are broadcast, the input's line is read as vectors. */
+/* Tiles of output channels x pixels of one line: weights are broadcast, the input's line is read as vectors.
+ */
 static void lower_columns(Convolution *c, const Schedule *schedule) {
     Kernel *kernel = c->kernel;
     ExprTable *exprs = kernel->lowering->exprs;
@@ -240,7 +262,8 @@ static void lower_columns(Convolution *c, const Schedule *schedule) {
     if (c->first == 2) at.at[0] = kernel_for(kernel, "n", zero, c->type->dims[0]);
     if (c->spatial == 2) at.at[c->first] = kernel_for(kernel, "h", zero, c->type->dims[c->first]);
     const Expr *pixel = kernel_lanes(kernel, "w", zero, c->type->dims[c->type->rank - 1], kernel->width);
-    const Expr *channel = expr_add(exprs, kernel_rows(kernel, "o", zero, outputs, c->shape.rows), row_symbol(kernel));
+    const Expr *channel =
+        expr_add(exprs, kernel_rows(kernel, "o", zero, outputs, c->shape.rows), row_symbol(kernel));
     at.at[c->type->rank - 1] = expr_add(exprs, pixel, lane_symbol(kernel));
     at.at[c->first - 1] = channel;
     TileShape shape = {ROWS_SYMBOLIC, c->shape.vectors, c->shape.lanes};
@@ -249,8 +272,10 @@ static void lower_columns(Convolution *c, const Schedule *schedule) {
     w_at.at[0] = channel;
     int depth = reduction_nest(c, &at, ranges, &x_at, &w_at);
     Tile *initial = load_bias(c, channel, shape);
-    Access a = kernel_access(kernel, c->w, c->w_type, &w_at), b = kernel_access(kernel, c->x, c->x_type, &x_at);
-    Tile *sum = kernel_contract(kernel, initial, &a, &b, ranges, depth, chunk_for(inner_terms(ranges, depth)), c->type->dtype, shape);
+    Access a = kernel_access(kernel, c->w, c->w_type, &w_at),
+           b = kernel_access(kernel, c->x, c->x_type, &x_at);
+    Tile *sum = kernel_contract(kernel, initial, &a, &b, ranges, depth, chunk_for(inner_terms(ranges, depth)),
+                                c->type->dtype, shape);
     kernel_finish_tile(kernel, c->op->results[0], sum, &at);
 }
 
@@ -266,9 +291,12 @@ void lower_CONV(Lowering *lowering, const Op *op) {
     } else {
         c.shape = (TileShape){schedule->rows, schedule->vectors, schedule->lanes};
         kernel.width = c.shape.vectors * c.shape.lanes;
-        if (strcmp(schedule->variant, "columns") == 0) lower_columns(&c, schedule);
-        else if (strcmp(schedule->variant, "depthwise") == 0) lower_depthwise(&c);
-        else lower_direct(&c, schedule);
+        if (strcmp(schedule->variant, "columns") == 0)
+            lower_columns(&c, schedule);
+        else if (strcmp(schedule->variant, "depthwise") == 0)
+            lower_depthwise(&c);
+        else
+            lower_direct(&c, schedule);
     }
     kernel.body = &kernel.function->body;
     kernel_fill_halos(&kernel);

@@ -1,5 +1,5 @@
-/* What follows an anchor within its cluster, computed from the anchor's tile while it is in registers: one map per
- * yielded value, whose other operands are loaded at the tile's place. */
+/* What follows an anchor within its cluster, computed from the anchor's tile while it is in registers: one
+ * map per yielded value, whose other operands are loaded at the tile's place. */
 #include "passes/lower/lower.h"
 
 #include <assert.h>
@@ -104,10 +104,14 @@ static int build(Expression *e, const Value *value) {
     return push_node(e, node, value);
 }
 
-Tile *kernel_value_at(Kernel *kernel, const Value *value, const Value *anchor, Tile *tile, const Coordinates *coordinates,
-                      TileShape shape) {
-    Expression e = {.kernel = kernel, .anchor = anchor, .tile = tile, .coordinates = coordinates,
-                    .rank = value->type.rank, .shape = shape};
+Tile *kernel_value_at(Kernel *kernel, const Value *value, const Value *anchor, Tile *tile,
+                      const Coordinates *coordinates, TileShape shape) {
+    Expression e = {.kernel = kernel,
+                    .anchor = anchor,
+                    .tile = tile,
+                    .coordinates = coordinates,
+                    .rank = value->type.rank,
+                    .shape = shape};
     int root = build(&e, value);
     if (root < 0) return e.operands.items[-1 - root];
     Lowering *lowering = kernel->lowering;
@@ -136,7 +140,8 @@ void kernel_finish_tile(Kernel *kernel, const Value *anchor, Tile *tile, const C
 static void fill_band(Kernel *kernel, Buffer *buffer, int axis, const Expr *low, const Expr *high) {
     LoopBody *outer = kernel->body;
     Access access = {.buffer = buffer};
-    TileShape shape = {1, 1, kernel->lowering->options->plain ? 1 : target_lanes(&kernel->lowering->options->target)};
+    TileShape shape = {
+        1, 1, kernel->lowering->options->plain ? 1 : target_lanes(&kernel->lowering->options->target)};
     for (int i = 0; i < buffer->rank; i++) {
         const Expr *from = i == axis ? low : number(kernel, 0), *to = i == axis ? high : buffer->extents[i];
         if (i + 1 < buffer->rank) {
@@ -159,7 +164,8 @@ void kernel_fill_halos(Kernel *kernel) {
         for (int axis = 0; axis < layout->count; axis++) {
             const Piece *piece = &layout->pieces[axis];
             const Expr *extent = buffer->extents[axis];
-            if (piece->halo_before) fill_band(kernel, buffer, axis, number(kernel, 0), number(kernel, piece->halo_before));
+            if (piece->halo_before)
+                fill_band(kernel, buffer, axis, number(kernel, 0), number(kernel, piece->halo_before));
             if (piece->halo_after)
                 fill_band(kernel, buffer, axis,
                           expr_add_constant(kernel->lowering->exprs, extent, -piece->halo_after), extent);

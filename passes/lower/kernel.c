@@ -24,8 +24,10 @@ Buffer *kernel_parameter(Kernel *kernel, const Type *type, const View *view, boo
     Lowering *lowering = kernel->lowering;
     const Expr *extents[BUFFER_RANK_MAX], *strides[BUFFER_RANK_MAX];
     int rank = layout_physical(lowering->graph, type, extents, strides);
-    const char *unique = name ? name : arena_printf(lowering->arena, written ? "y%d" : "x%d", kernel->operands.count);
-    Buffer *buffer = buffer_create(lowering->loops, BUFFER_PARAMETER, unique, type->dtype, rank, extents, view->strides);
+    const char *unique =
+        name ? name : arena_printf(lowering->arena, written ? "y%d" : "x%d", kernel->operands.count);
+    Buffer *buffer =
+        buffer_create(lowering->loops, BUFFER_PARAMETER, unique, type->dtype, rank, extents, view->strides);
     buffer->written = written;
     loop_function_add_parameter(lowering->loops, kernel->function, buffer);
     KernelOperand operand = {NULL, buffer, *view};
@@ -65,7 +67,8 @@ void kernel_end(Kernel *kernel) {
     call->argument_count = kernel->operands.count;
     call->arguments = NEW_ARRAY(lowering->arena, CallArgument, kernel->operands.count + 1);
     for (int i = 0; i < kernel->operands.count; i++)
-        call->arguments[i] = (CallArgument){kernel->operands.items[i].view.buffer, kernel->operands.items[i].view.offset};
+        call->arguments[i] =
+            (CallArgument){kernel->operands.items[i].view.buffer, kernel->operands.items[i].view.offset};
 }
 
 /* ---- Accesses ---- */
@@ -168,7 +171,8 @@ Tile *kernel_fma(Kernel *kernel, Tile *a, Tile *b, Tile *c) {
 
 Tile *kernel_select(Kernel *kernel, Tile *condition, Tile *a, Tile *b) {
     Tile *operands[3] = {condition, a, b};
-    return map_one(kernel, (MapNode){.kind = MAP_OP, .op = OP_WHERE, .dtype = a->dtype}, operands, 3, shape_of(operands, 3));
+    return map_one(kernel, (MapNode){.kind = MAP_OP, .op = OP_WHERE, .dtype = a->dtype}, operands, 3,
+                   shape_of(operands, 3));
 }
 
 Tile *kernel_reduce(Kernel *kernel, OpKind op, Tile *tile) {
@@ -186,8 +190,8 @@ Tile *kernel_position(Kernel *kernel, const Expr *position, DType dtype, TileSha
     return define(kernel, statement, dtype, shape);
 }
 
-Tile *kernel_contract(Kernel *kernel, Tile *initial, const Access *a, const Access *b, const Range *ranges, int depth,
-                      int64_t chunk, DType dtype, TileShape shape) {
+Tile *kernel_contract(Kernel *kernel, Tile *initial, const Access *a, const Access *b, const Range *ranges,
+                      int depth, int64_t chunk, DType dtype, TileShape shape) {
     LoopStatement *contract = append(kernel, LOOP_CONTRACT);
     contract->a = *a;
     contract->b = *b;
@@ -200,7 +204,8 @@ Tile *kernel_contract(Kernel *kernel, Tile *initial, const Access *a, const Acce
     return define(kernel, contract, dtype, shape);
 }
 
-const Expr *kernel_range(Kernel *kernel, Range *out_range, const char *name, const Expr *low, const Expr *high) {
+const Expr *kernel_range(Kernel *kernel, Range *out_range, const char *name, const Expr *low,
+                         const Expr *high) {
     int64_t max = high->max - 1 < low->min ? low->min : high->max - 1;
     Symbol *symbol = symbol_create(kernel->lowering->arena, name, low->min, max);
     *out_range = (Range){symbol, low, high};
@@ -214,8 +219,8 @@ static const Expr *open_loop(Kernel *kernel, LoopStatementKind kind, const char 
     Lowering *lowering = kernel->lowering;
     LoopStatement *loop = append(kernel, kind);
     int64_t max = high->max - 1 < low->min ? low->min : high->max - 1;
-    Symbol *symbol = symbol_create(lowering->arena, arena_printf(lowering->arena, "%s%d", name, lowering->next_name++),
-                                   low->min, max);
+    Symbol *symbol = symbol_create(
+        lowering->arena, arena_printf(lowering->arena, "%s%d", name, lowering->next_name++), low->min, max);
     loop->range = (Range){symbol, low, high};
     loop->step = step;
     kernel->body = &loop->body;
@@ -234,7 +239,8 @@ const Expr *kernel_lanes(Kernel *kernel, const char *name, const Expr *low, cons
     return open_loop(kernel, LOOP_LANES, name, low, high, width);
 }
 
-/* A known extent is cut into tiles of nearly equal height; any other into full tiles and halves of what is left. */
+/* A known extent is cut into tiles of nearly equal height; any other into full tiles and halves of what is
+ * left. */
 const Expr *kernel_rows(Kernel *kernel, const char *name, const Expr *low, const Expr *high, int rows_max) {
     const Expr *variable = open_loop(kernel, LOOP_ROWS, name, low, high, 1);
     LoopStatement *loop = (LoopStatement *)((char *)kernel->body - offsetof(LoopStatement, body));
@@ -273,7 +279,9 @@ Tile *kernel_carry_next(Kernel *kernel, LoopStatement *loop, int index, Tile *ne
     return loop->carries[index].result;
 }
 
-const Expr *number(const Kernel *kernel, int64_t value) { return expr_constant(kernel->lowering->exprs, value); }
+const Expr *number(const Kernel *kernel, int64_t value) {
+    return expr_constant(kernel->lowering->exprs, value);
+}
 
 const Expr *row_symbol(const Kernel *kernel) {
     return expr_symbol(kernel->lowering->exprs, kernel->lowering->loops->row);

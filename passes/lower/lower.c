@@ -14,8 +14,10 @@ static Placed *find_placed(Lowering *lowering, const Value *value) {
 void lower_set_view(Lowering *lowering, const Value *value, View view) {
     Placed *known = find_placed(lowering, value);
     Placed placed = {value, view};
-    if (known) *known = placed;
-    else vector_push(lowering->arena, &lowering->placed, placed);
+    if (known)
+        *known = placed;
+    else
+        vector_push(lowering->arena, &lowering->placed, placed);
 }
 
 static View whole_view(Lowering *lowering, Buffer *buffer) {
@@ -39,8 +41,8 @@ const char *lower_fresh_name(Lowering *lowering, const char *hint) {
 static View workspace_view(Lowering *lowering, const Type *type) {
     const Expr *extents[BUFFER_RANK_MAX], *strides[BUFFER_RANK_MAX];
     int rank = layout_physical(lowering->graph, type, extents, strides);
-    Buffer *buffer = buffer_create(lowering->loops, BUFFER_WORKSPACE, lower_fresh_name(lowering, "w"), type->dtype, rank,
-                                   extents, strides);
+    Buffer *buffer = buffer_create(lowering->loops, BUFFER_WORKSPACE, lower_fresh_name(lowering, "w"),
+                                   type->dtype, rank, extents, strides);
     vector_push(lowering->arena, &lowering->entry->buffers, buffer);
     return whole_view(lowering, buffer);
 }
@@ -69,7 +71,8 @@ bool view_is_contiguous(Lowering *lowering, const Type *type, const View *view) 
     return true;
 }
 
-void lower_copy(Lowering *lowering, const Type *type, const View *from, const View *to, Span span, const char *path) {
+void lower_copy(Lowering *lowering, const Type *type, const View *from, const View *to, Span span,
+                const char *path) {
     Op *copy = op_create(lowering->graph, NULL, OP_RELAYOUT, NULL, 0, span, path);
     Kernel kernel = kernel_begin(lowering, copy);
     Buffer *source = kernel_parameter(&kernel, type, from, false, "x");
@@ -77,11 +80,12 @@ void lower_copy(Lowering *lowering, const Type *type, const View *from, const Vi
     Access read = {.buffer = source}, write = {.buffer = target};
     int lanes = lowering->options->plain ? 1 : 32 / (int)dtype_bytes(type->dtype);
     for (int i = 0; i < source->rank; i++) {
-        const Expr *at = i + 1 < source->rank
-                             ? kernel_for(&kernel, "i", number(&kernel, 0), source->extents[i])
-                             : expr_add(lowering->exprs,
-                                        kernel_lanes(&kernel, "i", number(&kernel, 0), source->extents[i], lanes),
-                                        lane_symbol(&kernel));
+        const Expr *at =
+            i + 1 < source->rank
+                ? kernel_for(&kernel, "i", number(&kernel, 0), source->extents[i])
+                : expr_add(lowering->exprs,
+                           kernel_lanes(&kernel, "i", number(&kernel, 0), source->extents[i], lanes),
+                           lane_symbol(&kernel));
         read.indices[i] = write.indices[i] = at;
     }
     if (!source->rank) lanes = 1;
@@ -100,13 +104,16 @@ static LowerFunction *const lowerings[OP_COUNT] = {
 void lower_op(Lowering *lowering, const Op *op) { lowerings[op->kind](lowering, op); }
 
 bool lower_may_place(Lowering *lowering, const Value *value, const Block *block) {
-    if (value->kind != VALUE_RESULT || value->op->parent != block || find_placed(lowering, value)) return false;
+    if (value->kind != VALUE_RESULT || value->op->parent != block || find_placed(lowering, value))
+        return false;
     OpKind kind = value->op->kind;
-    return kind != OP_RESHAPE && kind != OP_PERMUTE && kind != OP_SLICE && kind != OP_EXPAND && kind != OP_SCAN;
+    return kind != OP_RESHAPE && kind != OP_PERMUTE && kind != OP_SLICE && kind != OP_EXPAND &&
+           kind != OP_SCAN;
 }
 
 void lower_block(Lowering *lowering, const Block *block) {
-    /* From the last to the first: the place of a part that is itself a concatenation is known before its parts'. */
+    /* From the last to the first: the place of a part that is itself a concatenation is known before its
+     * parts'. */
     for (const Op *op = block->last; op; op = op->previous)
         if (op->kind == OP_CONCAT) lower_reserve_parts(lowering, op);
     for (const Op *op = block->first; op && op->kind != OP_YIELD; op = op->next) lower_op(lowering, op);
@@ -120,13 +127,16 @@ void lower_YIELD(Lowering *lowering, const Op *op) {
 void lower_CLUSTER(Lowering *lowering, const Op *op) {
     const Op *anchor = cluster_anchor(op);
     /* The anchor's lowering sees the cluster through its parent and finishes its tiles with the epilogue. */
-    if (anchor) lower_op(lowering, anchor);
-    else lower_pointwise(lowering, op);
+    if (anchor)
+        lower_op(lowering, anchor);
+    else
+        lower_pointwise(lowering, op);
 }
 
 /* ---- Entries ---- */
 
-/* An output computed by an op of the entry is written in place; reshapes pass the place on to their operand. */
+/* An output computed by an op of the entry is written in place; reshapes pass the place on to their operand.
+ */
 static void reserve_output(Lowering *lowering, const Value *value, View view) {
     if (value->kind != VALUE_RESULT || value->type.layout) return;
     const Op *op = value->op;
@@ -144,19 +154,24 @@ static void declare_parameters(Lowering *lowering, const Entry *entry) {
     const Op *yield = block_terminator(entry->block);
     for (int i = 0; i < entry->input_count + entry->output_count; i++) {
         bool output = i >= entry->input_count;
-        const Type *type = output ? &yield->operands[i - entry->input_count]->type : &entry->block->arguments[i]->type;
+        const Type *type =
+            output ? &yield->operands[i - entry->input_count]->type : &entry->block->arguments[i]->type;
         const char *name = output ? entry->output_names[i - entry->input_count] : entry->input_names[i];
-        Buffer *buffer = buffer_create(lowering->loops, BUFFER_PARAMETER, name, type->dtype, type->rank, type->dims, NULL);
+        Buffer *buffer =
+            buffer_create(lowering->loops, BUFFER_PARAMETER, name, type->dtype, type->rank, type->dims, NULL);
         buffer->written = output;
         loop_function_add_parameter(lowering->loops, function, buffer);
-        if (output) reserve_output(lowering, yield->operands[i - entry->input_count], whole_view(lowering, buffer));
-        else lower_set_view(lowering, entry->block->arguments[i], whole_view(lowering, buffer));
+        if (output)
+            reserve_output(lowering, yield->operands[i - entry->input_count], whole_view(lowering, buffer));
+        else
+            lower_set_view(lowering, entry->block->arguments[i], whole_view(lowering, buffer));
     }
 }
 
 static ModelState *model_state(Lowering *lowering, const char *model) {
     for (int i = 0; i < lowering->loops->states.count; i++)
-        if (strcmp(lowering->loops->states.items[i]->model, model) == 0) return lowering->loops->states.items[i];
+        if (strcmp(lowering->loops->states.items[i]->model, model) == 0)
+            return lowering->loops->states.items[i];
     return NULL;
 }
 
@@ -195,13 +210,14 @@ static void declare_states(Lowering *lowering, const Entry *entry) {
                                        state->type.dtype, state->type.rank, state->type.dims, NULL);
         buffer->offset = state_offset(lowering, state);
         vector_push(lowering->arena, &lowering->entry->buffers, buffer);
-        lower_set_view(lowering, entry->block->arguments[entry->input_count + i], whole_view(lowering, buffer));
+        lower_set_view(lowering, entry->block->arguments[entry->input_count + i],
+                       whole_view(lowering, buffer));
         lowering->entry->uses_state = true;
     }
 }
 
-/* Outputs that live elsewhere are copied; then the new states, through copies of their own where one state's new value
- * is another's old one. */
+/* Outputs that live elsewhere are copied; then the new states, through copies of their own where one state's
+ * new value is another's old one. */
 static void finish_outputs(Lowering *lowering, const Entry *entry) {
     const Op *yield = block_terminator(entry->block);
     for (int i = 0; i < entry->output_count; i++) {
@@ -257,8 +273,12 @@ static void lower_entry(Lowering *lowering, Entry *entry) {
 }
 
 LoopModule *lower_module(Module *module, const PassOptions *options) {
-    Lowering lowering = {.loops = loop_module_create(module), .graph = module, .exprs = module->exprs,
-                         .arena = module->arena, .options = options, .diagnostics = module->diagnostics};
+    Lowering lowering = {.loops = loop_module_create(module),
+                         .graph = module,
+                         .exprs = module->exprs,
+                         .arena = module->arena,
+                         .options = options,
+                         .diagnostics = module->diagnostics};
     int errors = diagnostics_error_count(module->diagnostics);
     place_states(&lowering);
     for (int i = 0; i < module->entries.count; i++) lower_entry(&lowering, module->entries.items[i]);

@@ -1,5 +1,5 @@
-/* Graph to loops. Each op or cluster becomes one function of the loop IR and one call in its entry; moves that need no
- * copy become views. Private to passes/lower; passes/passes.h shows what others call. */
+/* Graph to loops. Each op or cluster becomes one function of the loop IR and one call in its entry; moves
+ * that need no copy become views. Private to passes/lower; passes/passes.h shows what others call. */
 #ifndef TENON_PASSES_LOWER_LOWER_H
 #define TENON_PASSES_LOWER_LOWER_H
 
@@ -7,7 +7,8 @@
 #include "ir/target.h"
 #include "passes/passes.h"
 
-/* Where a value lies: a buffer of the entry, an offset, and strides by physical axis (pieces of its layout). */
+/* Where a value lies: a buffer of the entry, an offset, and strides by physical axis (pieces of its layout).
+ */
 typedef struct View {
     Buffer *buffer;
     const Expr *offset; /* elements */
@@ -50,9 +51,11 @@ void lower_block(Lowering *lowering, const Block *block);
 void lower_op(Lowering *lowering, const Op *op);
 const char *lower_fresh_name(Lowering *lowering, const char *hint);
 /* Copies one value into memory of the same type. */
-void lower_copy(Lowering *lowering, const Type *type, const View *from, const View *to, Span span, const char *path);
+void lower_copy(Lowering *lowering, const Type *type, const View *from, const View *to, Span span,
+                const char *path);
 
-/* Whether the memory of |value|, computed by an op of |block|, may still be chosen: it is no view and has no place yet. */
+/* Whether the memory of |value|, computed by an op of |block|, may still be chosen: it is no view and has no
+ * place yet. */
 bool lower_may_place(Lowering *lowering, const Value *value, const Block *block);
 /* Places the operands of a concat inside its result, where possible. */
 void lower_reserve_parts(Lowering *lowering, const Op *op);
@@ -73,8 +76,8 @@ typedef struct Kernel {
     LoopFunction *function;
     const Op *cluster; /* the cluster, or the lone op */
     Span span;
-    LoopBody *body;    /* where statements go now */
-    int width;         /* vectors * lanes of the tiles: the range of l, for simpler indices */
+    LoopBody *body; /* where statements go now */
+    int width;      /* vectors * lanes of the tiles: the range of l, for simpler indices */
     VECTOR(KernelOperand) operands;
 } Kernel;
 
@@ -107,9 +110,10 @@ Tile *kernel_position(Kernel *kernel, const Expr *position, DType dtype, TileSha
 /* The operand |index| of |op|, NULL where it is absent. */
 Buffer *kernel_optional(Kernel *kernel, const Op *op, int index);
 /* A symbol for one range of a contraction's nest. */
-const Expr *kernel_range(Kernel *kernel, Range *out_range, const char *name, const Expr *low, const Expr *high);
-Tile *kernel_contract(Kernel *kernel, Tile *initial, const Access *a, const Access *b, const Range *ranges, int depth,
-                      int64_t chunk, DType dtype, TileShape shape);
+const Expr *kernel_range(Kernel *kernel, Range *out_range, const char *name, const Expr *low,
+                         const Expr *high);
+Tile *kernel_contract(Kernel *kernel, Tile *initial, const Access *a, const Access *b, const Range *ranges,
+                      int depth, int64_t chunk, DType dtype, TileShape shape);
 /* Work items; must be the outermost loop. */
 const Expr *kernel_parallel(Kernel *kernel, int items);
 /* Opens a loop and moves into its body; kernel_leave moves back to |outer|. */
@@ -117,7 +121,8 @@ const Expr *kernel_for(Kernel *kernel, const char *name, const Expr *low, const 
 const Expr *kernel_lanes(Kernel *kernel, const char *name, const Expr *low, const Expr *high, int width);
 const Expr *kernel_rows(Kernel *kernel, const char *name, const Expr *low, const Expr *high, int rows_max);
 LoopStatement *kernel_last(Kernel *kernel);
-/* Adds a carried tile to the loop statement |loop|; returns the value inside. Finish with kernel_carry_next. */
+/* Adds a carried tile to the loop statement |loop|; returns the value inside. Finish with kernel_carry_next.
+ */
 Tile *kernel_carry(Kernel *kernel, LoopStatement *loop, Tile *initial);
 Tile *kernel_carry_next(Kernel *kernel, LoopStatement *loop, int index, Tile *next);
 const Expr *number(const Kernel *kernel, int64_t value);
@@ -125,12 +130,13 @@ const Expr *row_symbol(const Kernel *kernel);
 const Expr *lane_symbol(const Kernel *kernel);
 
 /* ---- epilogue.c ---- */
-/* The value that is the cluster's anchor result (or the op's), computed as |tile| at |coordinates|: applies the ops that
- * follow it in the cluster and stores what the cluster yields. */
+/* The value that is the cluster's anchor result (or the op's), computed as |tile| at |coordinates|: applies
+ * the ops that follow it in the cluster and stores what the cluster yields. */
 void kernel_finish_tile(Kernel *kernel, const Value *anchor, Tile *tile, const Coordinates *coordinates);
-/* The tile of a value of the cluster at some place, computed from memory and from |anchor|'s tile if it uses it. */
-Tile *kernel_value_at(Kernel *kernel, const Value *value, const Value *anchor, Tile *tile, const Coordinates *coordinates,
-                      TileShape shape);
+/* The tile of a value of the cluster at some place, computed from memory and from |anchor|'s tile if it uses
+ * it. */
+Tile *kernel_value_at(Kernel *kernel, const Value *value, const Value *anchor, Tile *tile,
+                      const Coordinates *coordinates, TileShape shape);
 /* Zeros around the stored results, where their layouts have halos. */
 void kernel_fill_halos(Kernel *kernel);
 /* The cluster around an op, or the op itself. */

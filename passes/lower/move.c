@@ -4,7 +4,8 @@
 #include <string.h>
 
 static int move_lanes(const Lowering *lowering, DType dtype) {
-    return lowering->options->plain ? 1 : lowering->options->target.register_bytes / (int)dtype_bytes(dtype) / 2;
+    return lowering->options->plain ? 1
+                                    : lowering->options->target.register_bytes / (int)dtype_bytes(dtype) / 2;
 }
 
 /* ---- Views ---- */
@@ -63,23 +64,30 @@ static Coordinates open_copy(Kernel *kernel, const Type *type, const Expr *const
     Coordinates at;
     for (int i = 0; i < type->rank; i++) {
         const Expr *extent = extents ? extents[i] : type->dims[i];
-        if (i + 1 < type->rank) at.at[i] = kernel_for(kernel, "i", number(kernel, 0), extent);
+        if (i + 1 < type->rank)
+            at.at[i] = kernel_for(kernel, "i", number(kernel, 0), extent);
         else
-            at.at[i] = expr_add(kernel->lowering->exprs, kernel_lanes(kernel, "i", number(kernel, 0), extent, lanes),
-                                lane_symbol(kernel));
+            at.at[i] =
+                expr_add(kernel->lowering->exprs, kernel_lanes(kernel, "i", number(kernel, 0), extent, lanes),
+                         lane_symbol(kernel));
     }
     return at;
 }
 
 /* The part of a concatenation that begins at |start| along |axis|: whole blocks where the axis is split. */
-static View view_of_part(Lowering *lowering, const Type *type, const View *whole, int axis, const Expr *start) {
+static View view_of_part(Lowering *lowering, const Type *type, const View *whole, int axis,
+                         const Expr *start) {
     View part = *whole;
     int rank = type->layout ? type->layout->count : type->rank;
     for (int i = 0; i < rank; i++) {
         Piece piece = type->layout ? type->layout->pieces[i] : (Piece){PIECE_WHOLE, i, 0, 0, 0};
         if (piece.axis != axis || piece.kind == PIECE_MOD) continue;
-        const Expr *index = piece.kind == PIECE_DIV ? expr_floordiv(lowering->exprs, start, expr_constant(lowering->exprs, piece.block)) : start;
-        part.offset = expr_add(lowering->exprs, part.offset, expr_mul(lowering->exprs, index, whole->strides[i]));
+        const Expr *index =
+            piece.kind == PIECE_DIV
+                ? expr_floordiv(lowering->exprs, start, expr_constant(lowering->exprs, piece.block))
+                : start;
+        part.offset =
+            expr_add(lowering->exprs, part.offset, expr_mul(lowering->exprs, index, whole->strides[i]));
     }
     return part;
 }
@@ -95,8 +103,11 @@ static Coordinates open_physical(Kernel *kernel, const Type *type, int lanes) {
         const Expr *extent = type->dims[piece.axis], *index;
         if (piece.kind == PIECE_DIV) extent = expr_ceildiv(exprs, extent, number(kernel, piece.block));
         if (piece.kind == PIECE_MOD) extent = number(kernel, piece.block);
-        if (i + 1 < rank) index = kernel_for(kernel, "i", number(kernel, 0), extent);
-        else index = expr_add(exprs, kernel_lanes(kernel, "i", number(kernel, 0), extent, lanes), lane_symbol(kernel));
+        if (i + 1 < rank)
+            index = kernel_for(kernel, "i", number(kernel, 0), extent);
+        else
+            index = expr_add(exprs, kernel_lanes(kernel, "i", number(kernel, 0), extent, lanes),
+                             lane_symbol(kernel));
         if (piece.kind == PIECE_DIV) index = expr_scale(exprs, index, piece.block);
         at.at[piece.axis] = expr_add(exprs, at.at[piece.axis], index);
     }
@@ -114,7 +125,8 @@ void lower_relayout(Lowering *lowering, const Op *op, const Value *from, const V
     int lanes = walked->layout || walked->rank ? move_lanes(lowering, to->type.dtype) : 1;
     kernel.width = lanes;
     Coordinates at = open_physical(&kernel, walked, lanes);
-    Access read = kernel_access(&kernel, source, &from->type, &at), write = kernel_access(&kernel, target, &to->type, &at);
+    Access read = kernel_access(&kernel, source, &from->type, &at),
+           write = kernel_access(&kernel, target, &to->type, &at);
     kernel_store(&kernel, kernel_load(&kernel, &read, (TileShape){1, 1, lanes}), &write);
     kernel.body = &kernel.function->body;
     kernel_fill_halos(&kernel);
@@ -142,7 +154,8 @@ void lower_CONCAT(Lowering *lowering, const Op *op) {
             Buffer *source = kernel_operand(&kernel, part);
             Coordinates at = open_physical(&kernel, &part->type, lanes), to = at;
             to.at[axis] = expr_add(lowering->exprs, at.at[axis], start);
-            Access read = kernel_access(&kernel, source, &part->type, &at), write = kernel_access(&kernel, target, type, &to);
+            Access read = kernel_access(&kernel, source, &part->type, &at),
+                   write = kernel_access(&kernel, target, type, &to);
             kernel_store(&kernel, kernel_load(&kernel, &read, (TileShape){1, 1, lanes}), &write);
             copies++;
         }
@@ -150,8 +163,10 @@ void lower_CONCAT(Lowering *lowering, const Op *op) {
     }
     kernel.body = &kernel.function->body;
     if (copies) kernel_fill_halos(&kernel);
-    if (copies) kernel_end(&kernel);
-    else lowering->loops->functions.count--; /* nothing to do */
+    if (copies)
+        kernel_end(&kernel);
+    else
+        lowering->loops->functions.count--; /* nothing to do */
 }
 
 static int times_joined(const Block *block, const Value *part) {
@@ -170,7 +185,8 @@ void lower_reserve_parts(Lowering *lowering, const Op *op) {
     View whole = lower_allocate(lowering, op->results[0]);
     for (int i = 0; i < op->operand_count; i++) {
         const Value *part = op->operands[i];
-        if (times_joined(op->parent, part) == 1 && part->type.layout == type->layout && lower_may_place(lowering, part, op->parent))
+        if (times_joined(op->parent, part) == 1 && part->type.layout == type->layout &&
+            lower_may_place(lowering, part, op->parent))
             lower_set_view(lowering, part, view_of_part(lowering, type, &whole, axis, start));
         start = expr_add(lowering->exprs, start, part->type.dims[axis]);
     }
@@ -183,7 +199,8 @@ void lower_FULL(Lowering *lowering, const Op *op) {
     Buffer *target = kernel_result(&kernel, op->results[0]);
     Coordinates at = open_copy(&kernel, type, NULL, lanes);
     Access write = kernel_access(&kernel, target, type, &at);
-    kernel_store(&kernel, kernel_constant(&kernel, type->dtype, op_float(op, ATTR_VALUE, 0), (TileShape){1, 1, lanes}),
+    kernel_store(&kernel,
+                 kernel_constant(&kernel, type->dtype, op_float(op, ATTR_VALUE, 0), (TileShape){1, 1, lanes}),
                  &write);
     kernel_end(&kernel);
 }
@@ -226,21 +243,23 @@ void lower_GATHER(Lowering *lowering, const Op *op) {
     Kernel kernel = kernel_begin(lowering, op);
     const Type *x = &op->operands[0]->type, *indices = &op->operands[1]->type, *type = &op->results[0]->type;
     int axis = (int)op_int(op, ATTR_AXIS, 0);
-    Buffer *source = kernel_operand(&kernel, op->operands[0]), *places = kernel_operand(&kernel, op->operands[1]);
+    Buffer *source = kernel_operand(&kernel, op->operands[0]),
+           *places = kernel_operand(&kernel, op->operands[1]);
     Buffer *target = kernel_result(&kernel, op->results[0]);
     Coordinates index_at, from, to;
-    for (int i = 0; i < axis; i++) from.at[i] = to.at[i] = kernel_for(&kernel, "i", number(&kernel, 0), x->dims[i]);
+    for (int i = 0; i < axis; i++)
+        from.at[i] = to.at[i] = kernel_for(&kernel, "i", number(&kernel, 0), x->dims[i]);
     for (int i = 0; i < indices->rank; i++)
         index_at.at[i] = to.at[axis + i] = kernel_for(&kernel, "i", number(&kernel, 0), indices->dims[i]);
     Access index_access = kernel_access(&kernel, places, indices, &index_at);
     from.at[axis] = read_index(&kernel, &index_access, x->dims[axis]);
     int lanes = axis + 1 < x->rank ? move_lanes(lowering, type->dtype) : 1;
     for (int i = axis + 1; i < x->rank; i++) {
-        const Expr *at = i + 1 < x->rank
-                             ? kernel_for(&kernel, "i", number(&kernel, 0), x->dims[i])
-                             : expr_add(lowering->exprs,
-                                        kernel_lanes(&kernel, "i", number(&kernel, 0), x->dims[i], lanes),
-                                        lane_symbol(&kernel));
+        const Expr *at =
+            i + 1 < x->rank
+                ? kernel_for(&kernel, "i", number(&kernel, 0), x->dims[i])
+                : expr_add(lowering->exprs, kernel_lanes(&kernel, "i", number(&kernel, 0), x->dims[i], lanes),
+                           lane_symbol(&kernel));
         from.at[i] = to.at[indices->rank + i - 1] = at;
     }
     Access read = kernel_access(&kernel, source, x, &from), write = kernel_access(&kernel, target, type, &to);
@@ -251,9 +270,11 @@ void lower_GATHER(Lowering *lowering, const Op *op) {
 void lower_ONE_HOT(Lowering *lowering, const Op *op) {
     Kernel kernel = kernel_begin(lowering, op);
     const Type *indices = &op->operands[0]->type, *type = &op->results[0]->type;
-    Buffer *places = kernel_operand(&kernel, op->operands[0]), *target = kernel_result(&kernel, op->results[0]);
+    Buffer *places = kernel_operand(&kernel, op->operands[0]),
+           *target = kernel_result(&kernel, op->results[0]);
     Coordinates at;
-    for (int i = 0; i < indices->rank; i++) at.at[i] = kernel_for(&kernel, "i", number(&kernel, 0), indices->dims[i]);
+    for (int i = 0; i < indices->rank; i++)
+        at.at[i] = kernel_for(&kernel, "i", number(&kernel, 0), indices->dims[i]);
     Access index_access = kernel_access(&kernel, places, indices, &at);
     const Expr *depth = type->dims[indices->rank];
     const Expr *hot = read_index(&kernel, &index_access, depth);
@@ -275,7 +296,8 @@ void lower_ONE_HOT(Lowering *lowering, const Op *op) {
 typedef enum PadMode { PAD_CONSTANT, PAD_REFLECT, PAD_REPLICATE } PadMode;
 
 /* The source index of result index |at| along one axis of |extent| elements. */
-static const Expr *pad_source(Kernel *kernel, const Expr *at, int64_t before, const Expr *extent, PadMode mode) {
+static const Expr *pad_source(Kernel *kernel, const Expr *at, int64_t before, const Expr *extent,
+                              PadMode mode) {
     ExprTable *exprs = kernel->lowering->exprs;
     const Expr *index = expr_add_constant(exprs, at, -before), *last = expr_add_constant(exprs, extent, -1);
     if (mode == PAD_REPLICATE) return expr_max(exprs, number(kernel, 0), expr_min(exprs, index, last));
@@ -286,19 +308,25 @@ static const Expr *pad_source(Kernel *kernel, const Expr *at, int64_t before, co
     return index;
 }
 
-/* Constant padding: fill all, then copy what lies inside; the other modes read every element from its source. */
+/* Constant padding: fill all, then copy what lies inside; the other modes read every element from its source.
+ */
 void lower_PAD(Lowering *lowering, const Op *op) {
     Kernel kernel = kernel_begin(lowering, op);
     const Type *x = &op->operands[0]->type, *type = &op->results[0]->type;
     const char *name = op_string(op, ATTR_MODE, "constant");
-    PadMode mode = strcmp(name, "reflect") == 0 ? PAD_REFLECT : strcmp(name, "replicate") == 0 ? PAD_REPLICATE : PAD_CONSTANT;
-    Buffer *source = kernel_operand(&kernel, op->operands[0]), *target = kernel_result(&kernel, op->results[0]);
+    PadMode mode = strcmp(name, "reflect") == 0     ? PAD_REFLECT
+                   : strcmp(name, "replicate") == 0 ? PAD_REPLICATE
+                                                    : PAD_CONSTANT;
+    Buffer *source = kernel_operand(&kernel, op->operands[0]),
+           *target = kernel_result(&kernel, op->results[0]);
     int lanes = type->rank ? move_lanes(lowering, type->dtype) : 1;
     if (mode == PAD_CONSTANT) {
         Coordinates all = open_copy(&kernel, type, NULL, lanes);
         Access fill = kernel_access(&kernel, target, type, &all);
-        kernel_store(&kernel,
-                     kernel_constant(&kernel, type->dtype, op_float(op, ATTR_VALUE, 0), (TileShape){1, 1, lanes}), &fill);
+        kernel_store(
+            &kernel,
+            kernel_constant(&kernel, type->dtype, op_float(op, ATTR_VALUE, 0), (TileShape){1, 1, lanes}),
+            &fill);
         kernel.body = &kernel.function->body;
     }
     Coordinates from, to;
@@ -310,7 +338,8 @@ void lower_PAD(Lowering *lowering, const Op *op) {
             high = expr_min(lowering->exprs, high, expr_add_constant(lowering->exprs, x->dims[i], before));
         }
         bool direct = mode == PAD_CONSTANT && i + 1 == type->rank;
-        to.at[i] = direct ? expr_add(lowering->exprs, kernel_lanes(&kernel, "i", low, high, lanes), lane_symbol(&kernel))
+        to.at[i] = direct ? expr_add(lowering->exprs, kernel_lanes(&kernel, "i", low, high, lanes),
+                                     lane_symbol(&kernel))
                           : kernel_for(&kernel, "i", low, high);
         from.at[i] = pad_source(&kernel, to.at[i], before, x->dims[i], mode);
     }

@@ -23,8 +23,11 @@ static Coordinates open_nest(Kernel *kernel, const Type *type, int lanes) {
         const Expr *extent = type->dims[piece.axis], *index;
         if (piece.kind == PIECE_DIV) extent = expr_ceildiv(exprs, extent, number(kernel, piece.block));
         if (piece.kind == PIECE_MOD) extent = number(kernel, piece.block);
-        if (i + 1 < rank) index = kernel_for(kernel, "i", number(kernel, 0), extent);
-        else index = expr_add(exprs, kernel_lanes(kernel, "i", number(kernel, 0), extent, lanes), lane_symbol(kernel));
+        if (i + 1 < rank)
+            index = kernel_for(kernel, "i", number(kernel, 0), extent);
+        else
+            index = expr_add(exprs, kernel_lanes(kernel, "i", number(kernel, 0), extent, lanes),
+                             lane_symbol(kernel));
         if (piece.kind == PIECE_DIV) index = expr_scale(exprs, index, piece.block);
         at.at[piece.axis] = expr_add(exprs, at.at[piece.axis], index);
     }
@@ -40,7 +43,8 @@ void lower_pointwise(Lowering *lowering, const Op *op) {
     TileShape shape = {1, 1, lanes};
     for (int i = 0; i < op->result_count; i++) {
         Tile *tile = kernel_value_at(&kernel, cluster_yield(op, i), NULL, NULL, &at, shape);
-        Access access = kernel_access(&kernel, kernel_result(&kernel, op->results[i]), &op->results[i]->type, &at);
+        Access access =
+            kernel_access(&kernel, kernel_result(&kernel, op->results[i]), &op->results[i]->type, &at);
         kernel_store(&kernel, tile, &access);
     }
     kernel.body = &kernel.function->body;
@@ -50,10 +54,12 @@ void lower_pointwise(Lowering *lowering, const Op *op) {
 
 #define POINTWISE_ROW(id)                                                                                    \
     void lower_##id(Lowering *lowering, const Op *op) { lower_pointwise(lowering, op); }
-POINTWISE_ROW(ABS) POINTWISE_ROW(CAST) POINTWISE_ROW(CEIL) POINTWISE_ROW(ERF) POINTWISE_ROW(EXP)
-POINTWISE_ROW(EXPM1) POINTWISE_ROW(FLOOR) POINTWISE_ROW(LOG) POINTWISE_ROW(LOG1P) POINTWISE_ROW(NEG)
-POINTWISE_ROW(NOT) POINTWISE_ROW(RELU) POINTWISE_ROW(RSQRT) POINTWISE_ROW(SIGMOID) POINTWISE_ROW(SIGN)
-POINTWISE_ROW(SQRT) POINTWISE_ROW(TANH) POINTWISE_ROW(ADD) POINTWISE_ROW(AND) POINTWISE_ROW(DIV)
-POINTWISE_ROW(EQ) POINTWISE_ROW(GE) POINTWISE_ROW(GT) POINTWISE_ROW(LE) POINTWISE_ROW(LT) POINTWISE_ROW(MAX)
-POINTWISE_ROW(MIN) POINTWISE_ROW(MOD) POINTWISE_ROW(MUL) POINTWISE_ROW(NE) POINTWISE_ROW(OR)
-POINTWISE_ROW(POW) POINTWISE_ROW(SUB) POINTWISE_ROW(WHERE)
+POINTWISE_ROW(ABS)
+POINTWISE_ROW(CAST) POINTWISE_ROW(CEIL) POINTWISE_ROW(ERF) POINTWISE_ROW(EXP) POINTWISE_ROW(EXPM1)
+    POINTWISE_ROW(FLOOR) POINTWISE_ROW(LOG) POINTWISE_ROW(LOG1P) POINTWISE_ROW(NEG) POINTWISE_ROW(NOT)
+        POINTWISE_ROW(RELU) POINTWISE_ROW(RSQRT) POINTWISE_ROW(SIGMOID) POINTWISE_ROW(SIGN)
+            POINTWISE_ROW(SQRT) POINTWISE_ROW(TANH) POINTWISE_ROW(ADD) POINTWISE_ROW(AND) POINTWISE_ROW(DIV)
+                POINTWISE_ROW(EQ) POINTWISE_ROW(GE) POINTWISE_ROW(GT) POINTWISE_ROW(LE) POINTWISE_ROW(LT)
+                    POINTWISE_ROW(MAX) POINTWISE_ROW(MIN) POINTWISE_ROW(MOD) POINTWISE_ROW(MUL)
+                        POINTWISE_ROW(NE) POINTWISE_ROW(OR) POINTWISE_ROW(POW) POINTWISE_ROW(SUB)
+                            POINTWISE_ROW(WHERE)

@@ -1,6 +1,6 @@
-/* Reductions over axes: sums, means, extremes, arg-extremes, softmax and normalisation. Vectors run along the last axis:
- * where it is reduced, partial results per lane are combined in a fixed tree at the end; where it is kept, lanes are
- * independent results. */
+/* Reductions over axes: sums, means, extremes, arg-extremes, softmax and normalisation. Vectors run along the
+ * last axis: where it is reduced, partial results per lane are combined in a fixed tree at the end; where it
+ * is kept, lanes are independent results. */
 #include "passes/lower/lower.h"
 
 #include <math.h>
@@ -17,7 +17,8 @@ typedef struct Reduction {
     int lanes;
 } Reduction;
 
-typedef void Step(Reduction *reduction, const Coordinates *at, TileShape shape, Tile **accumulators, void *context);
+typedef void Step(Reduction *reduction, const Coordinates *at, TileShape shape, Tile **accumulators,
+                  void *context);
 
 static Reduction begin(Kernel *kernel, const Op *op) {
     Reduction r = {.kernel = kernel, .op = op, .type = &op->operands[0]->type};
@@ -51,18 +52,27 @@ static void open_kept(Reduction *r, Coordinates *at) {
     for (int i = 0; i < r->type->rank; i++) {
         if (r->reduced[i]) continue;
         const Expr *extent = r->type->dims[i];
-        if (i == r->blocked) blocks = kernel_for(kernel, "c", number(kernel, 0), expr_ceildiv(exprs, extent, number(kernel, r->block)));
-        else if (r->blocked >= 0) at->at[i] = kernel_for(kernel, "i", number(kernel, 0), extent);
-        else if (i + 1 < r->type->rank) at->at[i] = kernel_for(kernel, "i", number(kernel, 0), extent);
-        else at->at[i] = expr_add(kernel->lowering->exprs, kernel_lanes(kernel, "i", number(kernel, 0), extent, r->lanes), lane_symbol(kernel));
+        if (i == r->blocked)
+            blocks = kernel_for(kernel, "c", number(kernel, 0),
+                                expr_ceildiv(exprs, extent, number(kernel, r->block)));
+        else if (r->blocked >= 0)
+            at->at[i] = kernel_for(kernel, "i", number(kernel, 0), extent);
+        else if (i + 1 < r->type->rank)
+            at->at[i] = kernel_for(kernel, "i", number(kernel, 0), extent);
+        else
+            at->at[i] =
+                expr_add(kernel->lowering->exprs,
+                         kernel_lanes(kernel, "i", number(kernel, 0), extent, r->lanes), lane_symbol(kernel));
     }
     if (!blocks) return;
     const Expr *within = kernel_lanes(kernel, "l", number(kernel, 0), number(kernel, r->block), r->lanes);
-    at->at[r->blocked] = expr_add(exprs, expr_scale(exprs, blocks, r->block), expr_add(exprs, within, lane_symbol(kernel)));
+    at->at[r->blocked] =
+        expr_add(exprs, expr_scale(exprs, blocks, r->block), expr_add(exprs, within, lane_symbol(kernel)));
 }
 
 /* One loop per reduced axis from |axis| on, carrying the accumulators through all of them. */
-static void nest(Reduction *r, int axis, Coordinates *at, Tile **accumulators, int count, Step *step, void *context) {
+static void nest(Reduction *r, int axis, Coordinates *at, Tile **accumulators, int count, Step *step,
+                 void *context) {
     Kernel *kernel = r->kernel;
     while (axis < r->type->rank && !r->reduced[axis]) axis++;
     if (axis == r->type->rank) {
@@ -72,8 +82,11 @@ static void nest(Reduction *r, int axis, Coordinates *at, Tile **accumulators, i
     LoopBody *outer = kernel->body;
     const Expr *extent = r->type->dims[axis];
     if (r->along && axis + 1 == r->type->rank)
-        at->at[axis] = expr_add(kernel->lowering->exprs, kernel_lanes(kernel, "k", number(kernel, 0), extent, r->lanes), lane_symbol(kernel));
-    else at->at[axis] = kernel_for(kernel, "k", number(kernel, 0), extent);
+        at->at[axis] =
+            expr_add(kernel->lowering->exprs, kernel_lanes(kernel, "k", number(kernel, 0), extent, r->lanes),
+                     lane_symbol(kernel));
+    else
+        at->at[axis] = kernel_for(kernel, "k", number(kernel, 0), extent);
     LoopStatement *loop = outer->last;
     Tile *inside[4];
     for (int i = 0; i < count; i++) inside[i] = kernel_carry(kernel, loop, accumulators[i]);
@@ -87,7 +100,8 @@ static Tile *load_at(Reduction *r, const Coordinates *at, TileShape shape) {
     return kernel_load(r->kernel, &access, shape);
 }
 
-static void accumulate(Reduction *r, const Coordinates *at, TileShape shape, Tile **accumulators, void *context) {
+static void accumulate(Reduction *r, const Coordinates *at, TileShape shape, Tile **accumulators,
+                       void *context) {
     OpKind op = *(const OpKind *)context;
     accumulators[0] = kernel_map(r->kernel, op, r->type->dtype, accumulators[0], load_at(r, at, shape));
 }
@@ -100,7 +114,8 @@ static double identity_of(OpKind op, DType dtype) {
 
 /* The combination of all elements along the reduced axes, one per lane that is kept. */
 static Tile *combine(Reduction *r, OpKind op, Coordinates *at, Step *step, void *context) {
-    Tile *accumulator = kernel_constant(r->kernel, r->type->dtype, identity_of(op, r->type->dtype), inner_shape(r));
+    Tile *accumulator =
+        kernel_constant(r->kernel, r->type->dtype, identity_of(op, r->type->dtype), inner_shape(r));
     nest(r, 0, at, &accumulator, 1, step, context);
     return r->along && r->lanes > 1 ? kernel_reduce(r->kernel, op, accumulator) : accumulator;
 }
@@ -121,8 +136,10 @@ static Coordinates result_coordinates(Reduction *r, const Coordinates *at) {
     int rank = 0;
     bool keep = op_int(r->op, ATTR_KEEPDIMS, 0);
     for (int i = 0; i < r->type->rank; i++) {
-        if (!r->reduced[i]) result.at[rank++] = at->at[i];
-        else if (keep) result.at[rank++] = number(r->kernel, 0);
+        if (!r->reduced[i])
+            result.at[rank++] = at->at[i];
+        else if (keep)
+            result.at[rank++] = number(r->kernel, 0);
     }
     return result;
 }
@@ -133,7 +150,8 @@ static void lower_reduce(Lowering *lowering, const Op *op, OpKind combiner) {
     Coordinates at;
     open_kept(&r, &at);
     Tile *total = combine(&r, combiner, &at, accumulate, &combiner);
-    if (op->kind == OP_REDUCE_MEAN) total = kernel_map(&kernel, OP_DIV, r.type->dtype, total, reduced_count(&r));
+    if (op->kind == OP_REDUCE_MEAN)
+        total = kernel_map(&kernel, OP_DIV, r.type->dtype, total, reduced_count(&r));
     Coordinates result = result_coordinates(&r, &at);
     kernel_finish_tile(&kernel, op->results[0], total, &result);
     kernel_end(&kernel);
@@ -146,16 +164,20 @@ void lower_REDUCE_MIN(Lowering *lowering, const Op *op) { lower_reduce(lowering,
 
 /* ---- argmax, argmin ---- */
 
-/* accumulators: best value, its position, whether any was seen (so that the first always wins over the identity). */
-static void keep_better(Reduction *r, const Coordinates *at, TileShape shape, Tile **accumulators, void *context) {
+/* accumulators: best value, its position, whether any was seen (so that the first always wins over the
+ * identity). */
+static void keep_better(Reduction *r, const Coordinates *at, TileShape shape, Tile **accumulators,
+                        void *context) {
     Kernel *kernel = r->kernel;
     const int *axis = context;
     Tile *x = load_at(r, at, shape), *best = accumulators[0];
     Tile *place = kernel_position(kernel, at->at[*axis], DTYPE_I32, shape);
     Tile *better = kernel_map(kernel, r->op->kind == OP_ARGMAX ? OP_GT : OP_LT, DTYPE_BOOL, x, best);
     if (dtype_is_float(r->type->dtype)) {
-        Tile *nan = kernel_map(kernel, OP_NE, DTYPE_BOOL, x, x), *sound = kernel_map(kernel, OP_EQ, DTYPE_BOOL, best, best);
-        better = kernel_map(kernel, OP_OR, DTYPE_BOOL, better, kernel_map(kernel, OP_AND, DTYPE_BOOL, nan, sound));
+        Tile *nan = kernel_map(kernel, OP_NE, DTYPE_BOOL, x, x),
+             *sound = kernel_map(kernel, OP_EQ, DTYPE_BOOL, best, best);
+        better =
+            kernel_map(kernel, OP_OR, DTYPE_BOOL, better, kernel_map(kernel, OP_AND, DTYPE_BOOL, nan, sound));
     }
     accumulators[0] = kernel_select(kernel, better, x, best);
     accumulators[1] = kernel_select(kernel, better, place, accumulators[1]);
@@ -169,8 +191,9 @@ static void lower_argreduce(Lowering *lowering, const Op *op) {
     Coordinates at;
     open_kept(&r, &at);
     OpKind extreme = op->kind == OP_ARGMAX ? OP_MAX : OP_MIN;
-    Tile *best[2] = {kernel_constant(&kernel, r.type->dtype, identity_of(extreme, r.type->dtype), inner_shape(&r)),
-                     kernel_constant(&kernel, DTYPE_I32, 0, inner_shape(&r))};
+    Tile *best[2] = {
+        kernel_constant(&kernel, r.type->dtype, identity_of(extreme, r.type->dtype), inner_shape(&r)),
+        kernel_constant(&kernel, DTYPE_I32, 0, inner_shape(&r))};
     nest(&r, 0, &at, best, 2, keep_better, &axis);
     Coordinates result = result_coordinates(&r, &at);
     kernel_finish_tile(&kernel, op->results[0], best[1], &result);
@@ -193,7 +216,8 @@ static Tile *shifted(Reduction *r, const Coordinates *at, TileShape shape, const
 }
 
 /* Sums e^(x - max); softmax keeps the powers where its result will stand. */
-static void add_power(Reduction *r, const Coordinates *at, TileShape shape, Tile **accumulators, void *context) {
+static void add_power(Reduction *r, const Coordinates *at, TileShape shape, Tile **accumulators,
+                      void *context) {
     const SoftmaxPass *pass = context;
     Tile *power = kernel_map(r->kernel, OP_EXP, r->type->dtype, shifted(r, at, shape, pass), NULL);
     if (pass->target) {
@@ -203,13 +227,15 @@ static void add_power(Reduction *r, const Coordinates *at, TileShape shape, Tile
     accumulators[0] = kernel_map(r->kernel, OP_ADD, r->type->dtype, accumulators[0], power);
 }
 
-static void finish_softmax(Reduction *r, const Coordinates *at, TileShape shape, Tile **accumulators, void *context) {
+static void finish_softmax(Reduction *r, const Coordinates *at, TileShape shape, Tile **accumulators,
+                           void *context) {
     const SoftmaxPass *pass = context;
     (void)accumulators;
     Tile *value;
     if (r->op->kind == OP_SOFTMAX) {
         Access access = kernel_access(r->kernel, pass->target, pass->type, at);
-        value = kernel_map(r->kernel, OP_DIV, r->type->dtype, kernel_load(r->kernel, &access, shape), pass->total);
+        value = kernel_map(r->kernel, OP_DIV, r->type->dtype, kernel_load(r->kernel, &access, shape),
+                           pass->total);
     } else {
         value = kernel_map(r->kernel, OP_SUB, r->type->dtype, shifted(r, at, shape, pass), pass->total);
     }
@@ -246,16 +272,19 @@ static Tile *centred(Reduction *r, const Coordinates *at, TileShape shape, const
     return kernel_map(r->kernel, OP_SUB, r->type->dtype, load_at(r, at, shape), moments->mean);
 }
 
-static void add_square(Reduction *r, const Coordinates *at, TileShape shape, Tile **accumulators, void *context) {
+static void add_square(Reduction *r, const Coordinates *at, TileShape shape, Tile **accumulators,
+                       void *context) {
     Tile *distance = centred(r, at, shape, context);
     accumulators[0] = kernel_fma(r->kernel, distance, distance, accumulators[0]);
 }
 
-static void finish_normalize(Reduction *r, const Coordinates *at, TileShape shape, Tile **accumulators, void *context) {
+static void finish_normalize(Reduction *r, const Coordinates *at, TileShape shape, Tile **accumulators,
+                             void *context) {
     const Moments *moments = context;
     (void)accumulators;
     (void)shape;
-    Tile *value = kernel_map(r->kernel, OP_MUL, r->type->dtype, centred(r, at, shape, moments), moments->scale);
+    Tile *value =
+        kernel_map(r->kernel, OP_MUL, r->type->dtype, centred(r, at, shape, moments), moments->scale);
     kernel_finish_tile(r->kernel, r->op->results[0], value, at);
 }
 
@@ -272,7 +301,8 @@ void lower_NORMALIZE(Lowering *lowering, const Op *op) {
     Tile *variance = combine(&r, OP_ADD, &at, add_square, &moments);
     variance = kernel_map(&kernel, OP_DIV, dtype, variance, count);
     Tile *eps = kernel_constant(&kernel, dtype, op_float(op, ATTR_EPS, 1e-5), (TileShape){1, 1, 1});
-    moments.scale = kernel_map(&kernel, OP_RSQRT, dtype, kernel_map(&kernel, OP_ADD, dtype, variance, eps), NULL);
+    moments.scale =
+        kernel_map(&kernel, OP_RSQRT, dtype, kernel_map(&kernel, OP_ADD, dtype, variance, eps), NULL);
     nest(&r, 0, &at, NULL, 0, finish_normalize, &moments);
     kernel_end(&kernel);
 }

@@ -1,5 +1,6 @@
-/* scan: a loop over time in the entry. Carried values live in one buffer each; a step reads the old one and copies the
- * new one over it at its end. Yields are written straight into their place of the stacked result. */
+/* scan: a loop over time in the entry. Carried values live in one buffer each; a step reads the old one and
+ * copies the new one over it at its end. Yields are written straight into their place of the stacked result.
+ */
 #include "passes/lower/lower.h"
 
 #include <string.h>
@@ -30,7 +31,8 @@ static Scan describe(Lowering *lowering, const Op *op) {
 /* The part of |view| at |index| of |axis|, which vanishes. */
 static View slice_of(Lowering *lowering, const View *view, int rank, int axis, const Expr *index) {
     View slice = {.buffer = view->buffer};
-    slice.offset = expr_add(lowering->exprs, view->offset, expr_mul(lowering->exprs, index, view->strides[axis]));
+    slice.offset =
+        expr_add(lowering->exprs, view->offset, expr_mul(lowering->exprs, index, view->strides[axis]));
     for (int i = 0, j = 0; i < rank; i++)
         if (i != axis) slice.strides[j++] = view->strides[i];
     return slice;
@@ -41,7 +43,8 @@ static void fill_zero(Lowering *lowering, const Type *type, const View *view, Sp
     Kernel kernel = kernel_begin(lowering, full);
     Buffer *target = kernel_parameter(&kernel, type, view, true, "y");
     Access write = {.buffer = target};
-    for (int i = 0; i < type->rank; i++) write.indices[i] = kernel_for(&kernel, "i", number(&kernel, 0), type->dims[i]);
+    for (int i = 0; i < type->rank; i++)
+        write.indices[i] = kernel_for(&kernel, "i", number(&kernel, 0), type->dims[i]);
     kernel_store(&kernel, kernel_constant(&kernel, type->dtype, 0, (TileShape){1, 1, 1}), &write);
     kernel_end(&kernel);
 }
@@ -67,7 +70,8 @@ static void prepare(Scan *scan) {
     Lowering *lowering = scan->lowering;
     const Op *op = scan->op;
     for (int i = 0; i < scan->carries; i++) {
-        const Value *initial = op->operands[scan->sequences + i], *argument = op->body->arguments[scan->sequences + i];
+        const Value *initial = op->operands[scan->sequences + i],
+                    *argument = op->body->arguments[scan->sequences + i];
         Value *buffer = NEW(lowering->arena, Value);
         *buffer = *argument;
         scan->carried[i] = lower_allocate(lowering, buffer);
@@ -137,7 +141,8 @@ static void lower_step(Scan *scan) {
     View slices[64];
     for (int i = 0; i < scan->sequences; i++) {
         View whole = lower_view(lowering, op->operands[i]);
-        View part = slice_of(lowering, &whole, op->operands[i]->type.rank, (int)op_int_at(op, ATTR_AXES, i, 0), scan->place);
+        View part = slice_of(lowering, &whole, op->operands[i]->type.rank,
+                             (int)op_int_at(op, ATTR_AXES, i, 0), scan->place);
         lower_set_view(lowering, op->body->arguments[i], part);
     }
     for (int i = 0; i < scan->yields; i++) {

@@ -1,5 +1,6 @@
-/* Pooling: loops over the taps that fall into the input, carrying the maximum or the sum. Vectors run along channels
- * where the layout has them innermost, else along the columns of a row when every tap of it is a plain shift. */
+/* Pooling: loops over the taps that fall into the input, carrying the maximum or the sum. Vectors run along
+ * channels where the layout has them innermost, else along the columns of a row when every tap of it is a
+ * plain shift. */
 #include "passes/lower/lower.h"
 
 #include <math.h>
@@ -23,7 +24,9 @@ static bool windows_are_inside(const Pool *p) {
         int64_t in, out;
         taps *= p->kernel_size[i];
         if (p->before[i] || op_int_at(p->op, ATTR_PADDING, 2 * i + 1, 0)) return false;
-        if (!expr_is_constant(p->x_type->dims[p->first + i], &in) || !expr_is_constant(p->type->dims[p->first + i], &out)) return false;
+        if (!expr_is_constant(p->x_type->dims[p->first + i], &in) ||
+            !expr_is_constant(p->type->dims[p->first + i], &out))
+            return false;
         if ((out - 1) * p->stride[i] + (p->kernel_size[i] - 1) * p->dilation[i] >= in) return false;
     }
     return taps <= 16;
@@ -45,7 +48,9 @@ static Pool describe(Kernel *kernel, const Op *op) {
                       layout->pieces[layout->count - 1].kind == PIECE_MOD;
     const PassOptions *options = kernel->lowering->options;
     p.inside = !options->plain && windows_are_inside(&p);
-    p.lanes = options->plain || !(p.channel_lanes || p.inside) ? 1 : options->target.register_bytes / (int)dtype_bytes(p.type->dtype);
+    p.lanes = options->plain || !(p.channel_lanes || p.inside)
+                  ? 1
+                  : options->target.register_bytes / (int)dtype_bytes(p.type->dtype);
     kernel->width = p.lanes;
     p.x = kernel_operand(kernel, op->operands[0]);
     return p;
@@ -62,14 +67,18 @@ static Coordinates open_places(Pool *p) {
     const Expr *blocks = NULL;
     for (int i = 0; i < p->type->rank; i++) {
         if (i == p->first - 1 && p->channel_lanes)
-            blocks = kernel_for(kernel, "c", zero, expr_ceildiv(exprs, p->type->dims[i], number(kernel, block)));
+            blocks =
+                kernel_for(kernel, "c", zero, expr_ceildiv(exprs, p->type->dims[i], number(kernel, block)));
         else if (p->inside && !p->channel_lanes && i + 1 == p->type->rank)
-            at.at[i] = expr_add(exprs, kernel_lanes(kernel, "i", zero, p->type->dims[i], p->lanes), lane_symbol(kernel));
-        else at.at[i] = kernel_for(kernel, "i", zero, p->type->dims[i]);
+            at.at[i] = expr_add(exprs, kernel_lanes(kernel, "i", zero, p->type->dims[i], p->lanes),
+                                lane_symbol(kernel));
+        else
+            at.at[i] = kernel_for(kernel, "i", zero, p->type->dims[i]);
     }
     if (blocks) {
         const Expr *within = kernel_lanes(kernel, "l", zero, number(kernel, block), p->lanes);
-        at.at[p->first - 1] = expr_add(exprs, expr_scale(exprs, blocks, block), expr_add(exprs, within, lane_symbol(kernel)));
+        at.at[p->first - 1] =
+            expr_add(exprs, expr_scale(exprs, blocks, block), expr_add(exprs, within, lane_symbol(kernel)));
     }
     return at;
 }
@@ -86,13 +95,16 @@ static const Expr *open_taps(Pool *p, int axis, const Expr *at) {
     }
     const Expr *start = expr_add_constant(exprs, expr_scale(exprs, at, p->stride[axis]), -p->before[axis]);
     const Expr *step = number(kernel, p->dilation[axis]);
-    const Expr *low = expr_max(exprs, number(kernel, 0), expr_ceildiv(exprs, expr_scale(exprs, start, -1), step));
-    const Expr *high = expr_min(exprs, number(kernel, p->kernel_size[axis]), expr_ceildiv(exprs, expr_sub(exprs, extent, start), step));
+    const Expr *low =
+        expr_max(exprs, number(kernel, 0), expr_ceildiv(exprs, expr_scale(exprs, start, -1), step));
+    const Expr *high = expr_min(exprs, number(kernel, p->kernel_size[axis]),
+                                expr_ceildiv(exprs, expr_sub(exprs, extent, start), step));
     const Expr *k = kernel_for(kernel, "k", low, high);
     return expr_add(exprs, start, expr_scale(exprs, k, p->dilation[axis]));
 }
 
-/* avg_pool's divisor along one axis: the window cut at the padded end, and without padding unless it counts. */
+/* avg_pool's divisor along one axis: the window cut at the padded end, and without padding unless it counts.
+ */
 static const Expr *window_extent(Pool *p, int axis, const Expr *at) {
     ExprTable *exprs = p->kernel->lowering->exprs;
     const Expr *extent = p->x_type->dims[p->first + axis];
@@ -157,12 +169,14 @@ static void lower_pool(Lowering *lowering, const Op *op) {
     double least = dtype_is_float(dtype) ? -INFINITY : (double)dtype_saturate(dtype, -1e30);
     Tile *total = kernel_constant(&kernel, dtype, max ? least : 0, shape);
     OpKind combine = max ? OP_MAX : OP_ADD;
-    total = p.inside ? straight_taps(&p, &at, combine, total, shape) : looped_taps(&p, &at, combine, total, shape);
+    total = p.inside ? straight_taps(&p, &at, combine, total, shape)
+                     : looped_taps(&p, &at, combine, total, shape);
     if (!max) {
         const Expr *count = number(&kernel, 1);
         for (int i = 0; i < p.spatial; i++)
             count = expr_mul(lowering->exprs, count, window_extent(&p, i, at.at[p.first + i]));
-        Tile *divisor = kernel_map(&kernel, OP_CAST, dtype, kernel_position(&kernel, count, DTYPE_I64, scalar), NULL);
+        Tile *divisor =
+            kernel_map(&kernel, OP_CAST, dtype, kernel_position(&kernel, count, DTYPE_I64, scalar), NULL);
         total = kernel_map(&kernel, OP_DIV, dtype, total, divisor);
     }
     kernel_finish_tile(&kernel, op->results[0], total, &at);

@@ -1,7 +1,8 @@
-/* winograd: one function of three nests per block of tiles. The input transform gathers n x n patches into V[n * n][tiles][C],
- * n * n dense products with panels of the transformed weights give M[n * n][tiles][O], and the output transform turns
- * them into m x m results and runs the epilogue. Transforms go over columns, then rows, through a small local buffer.
- * Tiles that overhang the map read and write its halo, which is filled with zeros afterwards. */
+/* winograd: one function of three nests per block of tiles. The input transform gathers n x n patches into
+ * V[n * n][tiles][C], n * n dense products with panels of the transformed weights give M[n * n][tiles][O],
+ * and the output transform turns them into m x m results and runs the epilogue. Transforms go over columns,
+ * then rows, through a small local buffer. Tiles that overhang the map read and write its halo, which is
+ * filled with zeros afterwards. */
 #include "passes/lower/lower.h"
 
 #include "ir/winograd.h"
@@ -29,10 +30,16 @@ static Tile *scaled_sum(Kernel *kernel, const double *factors, Tile *const *in, 
     for (int i = 0; i < count; i++) {
         if (factors[i] == 0) continue;
         TileShape shape = {in[i]->rows, in[i]->vectors, in[i]->lanes};
-        if (!sum) sum = factors[i] == 1 ? in[i] : kernel_map(kernel, OP_MUL, in[i]->dtype, in[i], kernel_constant(kernel, in[i]->dtype, factors[i], shape));
-        else if (factors[i] == 1) sum = kernel_map(kernel, OP_ADD, sum->dtype, sum, in[i]);
-        else if (factors[i] == -1) sum = kernel_map(kernel, OP_SUB, sum->dtype, sum, in[i]);
-        else sum = kernel_fma(kernel, in[i], kernel_constant(kernel, in[i]->dtype, factors[i], shape), sum);
+        if (!sum)
+            sum = factors[i] == 1 ? in[i]
+                                  : kernel_map(kernel, OP_MUL, in[i]->dtype, in[i],
+                                               kernel_constant(kernel, in[i]->dtype, factors[i], shape));
+        else if (factors[i] == 1)
+            sum = kernel_map(kernel, OP_ADD, sum->dtype, sum, in[i]);
+        else if (factors[i] == -1)
+            sum = kernel_map(kernel, OP_SUB, sum->dtype, sum, in[i]);
+        else
+            sum = kernel_fma(kernel, in[i], kernel_constant(kernel, in[i]->dtype, factors[i], shape), sum);
     }
     return sum;
 }
@@ -42,15 +49,19 @@ static bool rows_are_mates(const double *a, const double *b, int columns) {
     bool same = false, opposite = false;
     for (int j = 0; j < columns; j++) {
         if (a[j] == 0 && b[j] == 0) continue;
-        if (a[j] == b[j]) same = true;
-        else if (a[j] == -b[j]) opposite = true;
-        else return false;
+        if (a[j] == b[j])
+            same = true;
+        else if (a[j] == -b[j])
+            opposite = true;
+        else
+            return false;
     }
     return same && opposite;
 }
 
 /* out = matrix * in. Mates are computed as sum and difference of their common and their opposite part. */
-static void transform_by_rows(Kernel *kernel, const double (*matrix)[WINOGRAD_SIZE_MAX], int rows, int columns, Tile *const *in, Tile **out) {
+static void transform_by_rows(Kernel *kernel, const double (*matrix)[WINOGRAD_SIZE_MAX], int rows,
+                              int columns, Tile *const *in, Tile **out) {
     bool done[WINOGRAD_SIZE_MAX] = {false};
     for (int i = 0; i < rows; i++) {
         if (done[i]) continue;
@@ -62,8 +73,10 @@ static void transform_by_rows(Kernel *kernel, const double (*matrix)[WINOGRAD_SI
             continue;
         }
         double common[WINOGRAD_SIZE_MAX] = {0}, opposite[WINOGRAD_SIZE_MAX] = {0};
-        for (int k = 0; k < columns; k++) (matrix[i][k] == matrix[mate][k] ? common : opposite)[k] = matrix[i][k];
-        Tile *even = scaled_sum(kernel, common, in, columns), *odd = scaled_sum(kernel, opposite, in, columns);
+        for (int k = 0; k < columns; k++)
+            (matrix[i][k] == matrix[mate][k] ? common : opposite)[k] = matrix[i][k];
+        Tile *even = scaled_sum(kernel, common, in, columns),
+             *odd = scaled_sum(kernel, opposite, in, columns);
         out[i] = kernel_map(kernel, OP_ADD, even->dtype, even, odd);
         out[mate] = kernel_map(kernel, OP_SUB, even->dtype, even, odd);
         done[mate] = true;
@@ -83,7 +96,8 @@ static int column_mate(const double (*matrix)[WINOGRAD_SIZE_MAX], int rows, int 
     return 0;
 }
 
-static void transform_by_columns(Kernel *kernel, const double (*matrix)[WINOGRAD_SIZE_MAX], int rows, int columns, Tile *const *in, Tile **out) {
+static void transform_by_columns(Kernel *kernel, const double (*matrix)[WINOGRAD_SIZE_MAX], int rows,
+                                 int columns, Tile *const *in, Tile **out) {
     Tile *sums[WINOGRAD_SIZE_MAX], *differences[WINOGRAD_SIZE_MAX];
     int mates[WINOGRAD_SIZE_MAX];
     bool taken[WINOGRAD_SIZE_MAX] = {false};
@@ -126,7 +140,8 @@ static const Expr *open_channels(WinogradKernel *k, int64_t channels) {
 static Buffer *local_buffer(WinogradKernel *k, int rows) {
     Lowering *lowering = k->kernel->lowering;
     const Expr *extents[3] = {n_of(k, rows), n_of(k, k->w.n), n_of(k, lanes_of(k))};
-    Buffer *buffer = buffer_create(lowering->loops, BUFFER_LOCAL, lower_fresh_name(lowering, "t"), k->type->dtype, 3, extents, NULL);
+    Buffer *buffer = buffer_create(lowering->loops, BUFFER_LOCAL, lower_fresh_name(lowering, "t"),
+                                   k->type->dtype, 3, extents, NULL);
     loop_append(lowering->loops, k->kernel->body, LOOP_LOCAL, k->kernel->span)->local = buffer;
     return buffer;
 }
@@ -136,7 +151,8 @@ static Access local_access(const WinogradKernel *k, Buffer *buffer, const Expr *
 }
 
 /* V and M: [item, point, tile, channel]. */
-static Access scratch_access(Buffer *buffer, const Expr *item, const Expr *point, const Expr *tile, const Expr *channel) {
+static Access scratch_access(Buffer *buffer, const Expr *item, const Expr *point, const Expr *tile,
+                             const Expr *channel) {
     return (Access){.buffer = buffer, .indices = {item, point, tile, channel}};
 }
 
@@ -145,7 +161,8 @@ typedef struct TileBlock {
     int64_t count;
 } TileBlock;
 
-static void tile_corner(const WinogradKernel *k, const TileBlock *block, const Expr *tile, const Expr **out_h, const Expr **out_w) {
+static void tile_corner(const WinogradKernel *k, const TileBlock *block, const Expr *tile, const Expr **out_h,
+                        const Expr **out_w) {
     ExprTable *exprs = k->kernel->lowering->exprs;
     const Expr *index = expr_add(exprs, block->first, tile), *wide = n_of(k, k->tiles_wide);
     *out_h = expr_scale(exprs, expr_floordiv(exprs, index, wide), k->w.m);
@@ -193,16 +210,20 @@ static void transform_input(WinogradKernel *k, const TileBlock *block) {
     kernel->body = outer;
 }
 
-static void multiply(WinogradKernel *k, const TileBlock *block, const Expr *panel_low, const Expr *panel_high) {
+static void multiply(WinogradKernel *k, const TileBlock *block, const Expr *panel_low,
+                     const Expr *panel_high) {
     Kernel *kernel = k->kernel;
     ExprTable *exprs = kernel->lowering->exprs;
     LoopBody *outer = kernel->body;
     int width = k->shape.vectors * k->shape.lanes;
     kernel->width = width;
-    const Expr *i = kernel_for(kernel, "i", n_of(k, 0), n_of(k, k->w.n)), *j = kernel_for(kernel, "j", n_of(k, 0), n_of(k, k->w.n));
+    const Expr *i = kernel_for(kernel, "i", n_of(k, 0), n_of(k, k->w.n)),
+               *j = kernel_for(kernel, "j", n_of(k, 0), n_of(k, k->w.n));
     const Expr *point = expr_add(exprs, expr_scale(exprs, i, k->w.n), j);
     const Expr *panel = kernel_for(kernel, "p", panel_low, panel_high);
-    const Expr *tile = expr_add(exprs, kernel_rows(kernel, "t", n_of(k, 0), n_of(k, block->count), k->shape.rows), row_symbol(kernel));
+    const Expr *tile =
+        expr_add(exprs, kernel_rows(kernel, "t", n_of(k, 0), n_of(k, block->count), k->shape.rows),
+                 row_symbol(kernel));
     Range range;
     const Expr *c = kernel_range(kernel, &range, "c", n_of(k, 0), n_of(k, k->channels));
     Access a = scratch_access(k->v, block->item, point, tile, c);
@@ -215,7 +236,8 @@ static void multiply(WinogradKernel *k, const TileBlock *block, const Expr *pane
     kernel->body = outer;
 }
 
-static void transform_output(WinogradKernel *k, const TileBlock *block, const Expr *panel_low, const Expr *panel_high) {
+static void transform_output(WinogradKernel *k, const TileBlock *block, const Expr *panel_low,
+                             const Expr *panel_high) {
     Kernel *kernel = k->kernel;
     ExprTable *exprs = kernel->lowering->exprs;
     LoopBody *outer = kernel->body;
@@ -224,16 +246,19 @@ static void transform_output(WinogradKernel *k, const TileBlock *block, const Ex
     TileShape shape = {1, 1, lanes_of(k)};
     const Expr *tile = kernel_for(kernel, "t", n_of(k, 0), n_of(k, block->count)), *h, *w;
     tile_corner(k, block, tile, &h, &w);
-    const Expr *channels = kernel_for(kernel, "o", expr_scale(exprs, panel_low, blocks_per_panel), expr_scale(exprs, panel_high, blocks_per_panel));
+    const Expr *channels = kernel_for(kernel, "o", expr_scale(exprs, panel_low, blocks_per_panel),
+                                      expr_scale(exprs, panel_high, blocks_per_panel));
     const Expr *within = kernel_lanes(kernel, "l", n_of(k, 0), n_of(k, 16), lanes_of(k));
     kernel->width = lanes_of(k);
-    const Expr *channel = expr_add(exprs, expr_scale(exprs, channels, 16), expr_add(exprs, within, lane_symbol(kernel)));
+    const Expr *channel =
+        expr_add(exprs, expr_scale(exprs, channels, 16), expr_add(exprs, within, lane_symbol(kernel)));
     Buffer *local = local_buffer(k, m);
     LoopBody *inner = kernel->body;
     Tile *in[WINOGRAD_SIZE_MAX] = {0}, *out[WINOGRAD_SIZE_MAX] = {0};
     const Expr *column = kernel_for(kernel, "j", n_of(k, 0), n_of(k, n));
     for (int i = 0; i < n; i++) {
-        Access access = scratch_access(k->products, block->item, expr_add_constant(exprs, column, i * n), tile, channel);
+        Access access =
+            scratch_access(k->products, block->item, expr_add_constant(exprs, column, i * n), tile, channel);
         in[i] = kernel_load(kernel, &access, shape);
     }
     transform_by_columns(kernel, k->w.at, m, n, in, out);
@@ -262,7 +287,8 @@ static void transform_output(WinogradKernel *k, const TileBlock *block, const Ex
     kernel->body = outer;
 }
 
-static void lower_tile_block(WinogradKernel *k, const TileBlock *block, const Expr *panel_low, const Expr *panel_high) {
+static void lower_tile_block(WinogradKernel *k, const TileBlock *block, const Expr *panel_low,
+                             const Expr *panel_high) {
     transform_input(k, block);
     multiply(k, block, panel_low, panel_high);
     transform_output(k, block, panel_low, panel_high);
@@ -272,7 +298,8 @@ static void lower_tile_block(WinogradKernel *k, const TileBlock *block, const Ex
 
 static Buffer *scratch_buffer(WinogradKernel *k, int64_t channels, const char *name) {
     Lowering *lowering = k->kernel->lowering;
-    const Expr *dims[4] = {n_of(k, k->items), n_of(k, k->w.n * k->w.n), n_of(k, k->block), n_of(k, channels + PLANE_PAD)};
+    const Expr *dims[4] = {n_of(k, k->items), n_of(k, k->w.n * k->w.n), n_of(k, k->block),
+                           n_of(k, channels + PLANE_PAD)};
     Value *value = NEW(lowering->arena, Value);
     *value = *k->op->results[0];
     value->type = type_make(k->type->dtype, 4, dims);
@@ -281,7 +308,10 @@ static Buffer *scratch_buffer(WinogradKernel *k, int64_t channels, const char *n
 }
 
 static WinogradKernel describe(Kernel *kernel, const Op *op, const Schedule *schedule) {
-    WinogradKernel k = {.kernel = kernel, .op = op, .x_type = &op->operands[0]->type, .u_type = &op->operands[1]->type,
+    WinogradKernel k = {.kernel = kernel,
+                        .op = op,
+                        .x_type = &op->operands[0]->type,
+                        .u_type = &op->operands[1]->type,
                         .type = &op->results[0]->type};
     winograd_make((int)op_int_at(op, ATTR_TILE, 0, 1), (int)op_int_at(op, ATTR_KERNEL, 0, 1), &k.w);
     for (int i = 0; i < 2; i++) k.before[i] = op_int_at(op, ATTR_PADDING, 2 * i, 0);
@@ -296,15 +326,19 @@ static WinogradKernel describe(Kernel *kernel, const Op *op, const Schedule *sch
     return k;
 }
 
-/* Work items take whole blocks of tiles where there are enough, else panels of outputs, each with its own V. */
+/* Work items take whole blocks of tiles where there are enough, else panels of outputs, each with its own V.
+ */
 static void lower_items(WinogradKernel *k) {
     Kernel *kernel = k->kernel;
     ExprTable *exprs = kernel->lowering->exprs;
-    int64_t whole = k->tiles / k->block, rest = k->tiles % k->block, panels = k->outputs / (k->shape.vectors * k->shape.lanes);
-    const Expr *q = k->items > 1 ? kernel_parallel(kernel, k->items) : n_of(k, 0), *next = expr_add_constant(exprs, q, 1), *items = n_of(k, k->items);
+    int64_t whole = k->tiles / k->block, rest = k->tiles % k->block,
+            panels = k->outputs / (k->shape.vectors * k->shape.lanes);
+    const Expr *q = k->items > 1 ? kernel_parallel(kernel, k->items) : n_of(k, 0),
+               *next = expr_add_constant(exprs, q, 1), *items = n_of(k, k->items);
     TileBlock block = {.item = q, .count = k->block};
     bool by_blocks = whole + (rest > 0) >= 2 * k->items;
-    const Expr *panel_low = n_of(k, 0), *panel_high = n_of(k, panels), *low = n_of(k, 0), *high = n_of(k, whole);
+    const Expr *panel_low = n_of(k, 0), *panel_high = n_of(k, panels), *low = n_of(k, 0),
+               *high = n_of(k, whole);
     if (k->items > 1 && by_blocks) {
         low = expr_floordiv(exprs, expr_scale(exprs, q, whole), items);
         high = expr_floordiv(exprs, expr_scale(exprs, next, whole), items);

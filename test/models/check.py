@@ -5,13 +5,14 @@
 
 SOURCE names a case of cases.py; WORK is a folder to write in; TENON the compiler. The recordings are in the folder that
 the environment variable TENON_DATA names; without it nothing is checked and the exit status is 77. The weights file is
-the one SOURCE names, looked for in that folder. With flags only the compiled library is run: the interpreter has none.
+the one SOURCE names, looked for in that folder, unless the case makes the weights. With flags only the compiled library is run: the interpreter has none.
 
 A batch must also give each row the very bits that a smaller batch gives it: sums have a fixed order.
 """
 import os
 import pathlib
 import re
+import shutil
 import subprocess
 import sys
 
@@ -135,6 +136,8 @@ def main():
     except Failure as failure:
         print(f"{source.name}: {failure}", file=sys.stderr)
         return 1
+    if case.weights:
+        shutil.rmtree(work)  # hundreds of megabytes
     return 0
 
 

@@ -84,7 +84,9 @@ static void print_output(const Buffer *buffer, const unsigned char *bytes, int64
     for (int64_t i = 0; i < count; i++) {
         const unsigned char *at = bytes + i * (int64_t)dtype_bytes(buffer->dtype);
         text_putc(&text, ' ');
-        if (dtype_is_float(buffer->dtype)) text_double(&text, dtype_load_float(buffer->dtype, at));
+        double number = dtype_load_float(buffer->dtype, at);
+        if (isnan(number)) text_puts(&text, "nan");
+        else if (dtype_is_float(buffer->dtype)) text_double(&text, number);
         else text_printf(&text, "%lld", (long long)dtype_load_integer(buffer->dtype, at));
     }
     puts(text.bytes);
