@@ -5,9 +5,9 @@
 
 For each source it asks `tenon` for the tensors that the network misses, and writes the .safetensors file that the
 source names, beside it or into FOLDER. Kernels and matrices are scaled after He et al. 2015 (normal, variance 2 over
-the inputs of one output), so that values keep their size from layer to layer; everything else is near its neutral value. A
-network with such weights knows nothing: it serves to measure, to look at, and to compare with others. The same seed
-gives the same file.
+the inputs of one output), so that values keep their size from layer to layer; everything else is near its neutral
+value. A network with such weights knows nothing: it serves to measure, to look at, and to compare with others. The
+same seed gives the same file.
 """
 import argparse
 import json

@@ -36,6 +36,10 @@ const PassInfo *pass_find(const char *name);
 #include "passes/passes.def"
 #undef PASS
 
+/* The axis of a linear layer's operand whose positions are the rows of its product: the longest but the last, the later of
+ * equals; -1: it has rank 1. The other axes become loops around. */
+int linear_row_axis(const Type *type);
+
 /* The loop module of a graph whose passes have run. NULL: errors were reported. */
 LoopModule *lower_module(Module *module, const PassOptions *options);
 

@@ -64,10 +64,17 @@ static Schedule dense_schedule(const TargetInfo *target, const Shape *shape, DTy
 
 static int64_t extent(const Type *type, int axis) { return type->dims[axis]->max; }
 
+int linear_row_axis(const Type *type) {
+    int axis = type->rank - 2;
+    for (int i = axis - 1; i >= 0; i--)
+        if (type->dims[i]->max > type->dims[axis]->max) axis = i;
+    return axis;
+}
+
 static Schedule linear_schedule(const TargetInfo *target, const Op *op) {
     const Type *x = &op->operands[0]->type, *w = &op->operands[1]->type;
-    bool rows = x->rank > 1;
-    Shape shape = {rows ? x->dims[x->rank - 2]->min : 1, rows ? extent(x, x->rank - 2) : 1, extent(w, 0),
+    int axis = linear_row_axis(x);
+    Shape shape = {axis >= 0 ? x->dims[axis]->min : 1, axis >= 0 ? extent(x, axis) : 1, extent(w, 0),
                    extent(w, 1)};
     return dense_schedule(target, &shape, x->dtype);
 }

@@ -40,6 +40,7 @@ typedef struct Dense {
     const Op *op;
     Buffer *x, *w, *b;
     TileShape shape;
+    int row_axis;   /* whose positions are rows; -1: x has rank 1 */
     Coordinates at; /* of the result */
 } Dense;
 
@@ -53,7 +54,7 @@ static void dense_tile(Dense *d, const Expr *m, const Expr *n, int64_t chunk) {
     TileShape shape = m ? (TileShape){ROWS_SYMBOLIC, d->shape.vectors, d->shape.lanes}
                         : (TileShape){1, d->shape.vectors, d->shape.lanes};
     const Expr *output = expr_add(exprs, n, lane_symbol(kernel));
-    if (m) d->at.at[last - 1] = expr_add(exprs, m, row_symbol(kernel));
+    if (m) d->at.at[d->row_axis] = expr_add(exprs, m, row_symbol(kernel));
     d->at.at[last] = output;
     Tile *initial = NULL;
     if (d->b) {
@@ -98,9 +99,10 @@ void lower_LINEAR(Lowering *lowering, const Op *op) {
     if (schedule && schedule->items > 1)
         panel_share(&kernel, kernel_parallel(&kernel, schedule->items), schedule->items, outputs,
                     kernel.width, &low, &high);
-    for (int i = 0; i + 2 < type->rank; i++)
-        d.at.at[i] = kernel_for(&kernel, "i", number(&kernel, 0), type->dims[i]);
-    const Expr *rows = type->rank > 1 ? type->dims[type->rank - 2] : NULL;
+    d.row_axis = linear_row_axis(&op->operands[0]->type);
+    for (int i = 0; i + 1 < type->rank; i++)
+        if (i != d.row_axis) d.at.at[i] = kernel_for(&kernel, "i", number(&kernel, 0), type->dims[i]);
+    const Expr *rows = d.row_axis >= 0 ? type->dims[d.row_axis] : NULL;
     int64_t block = schedule ? schedule->block : 0, count;
     if (!rows || !block || rows->max <= block || !expr_is_constant(rows, &count)) {
         dense_panels(&d, rows ? number(&kernel, 0) : NULL, rows, low, high, chunk_of(schedule));

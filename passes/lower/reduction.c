@@ -300,7 +300,7 @@ void lower_NORMALIZE(Lowering *lowering, const Op *op) {
     moments.mean = kernel_map(&kernel, OP_DIV, dtype, moments.mean, count);
     Tile *variance = combine(&r, OP_ADD, &at, add_square, &moments);
     variance = kernel_map(&kernel, OP_DIV, dtype, variance, count);
-    Tile *eps = kernel_constant(&kernel, dtype, op_float(op, ATTR_EPS, 1e-5), (TileShape){1, 1, 1});
+    Tile *eps = kernel_constant(&kernel, dtype, op_float(op, ATTR_EPS, 0), (TileShape){1, 1, 1});
     moments.scale =
         kernel_map(&kernel, OP_RSQRT, dtype, kernel_map(&kernel, OP_ADD, dtype, variance, eps), NULL);
     nest(&r, 0, &at, NULL, 0, finish_normalize, &moments);

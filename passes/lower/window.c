@@ -115,7 +115,7 @@ static const Expr *window_extent(Pool *p, int axis, const Expr *at) {
     }
     const Expr *start = expr_add_constant(exprs, expr_scale(exprs, at, p->stride[axis]), -p->before[axis]);
     const Expr *end = expr_add_constant(exprs, start, p->kernel_size[axis]);
-    if (op_int(p->op, ATTR_COUNT_INCLUDE_PAD, 1)) {
+    if (op_int(p->op, ATTR_COUNT_INCLUDE_PAD, 0)) {
         int64_t after = op_int_at(p->op, ATTR_PADDING, 2 * axis + 1, 0);
         return expr_sub(exprs, expr_min(exprs, end, expr_add_constant(exprs, extent, after)), start);
     }

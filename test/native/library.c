@@ -43,6 +43,18 @@ Module *native_parse(Arena *arena, Diagnostics *diagnostics, const char *text) {
     return module && graph_verify(module, "parsing") ? module : NULL;
 }
 
+static void forget_place(Op *op, void *context) {
+    (void)context;
+    op->span = (Span){0};
+}
+
+void native_forget_places(Module *module) {
+    for (int i = 0; i < module->entries.count; i++) {
+        block_walk(module->entries.items[i]->block, forget_place, NULL);
+        module->entries.items[i]->span = (Span){0};
+    }
+}
+
 static LoopModule *run_passes(Module *graph, const PassOptions *options) {
     for (int i = 0; i < pass_count; i++) {
         const PassInfo *pass = &pass_infos[i];

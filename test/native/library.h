@@ -35,5 +35,7 @@ const tenon_entry_info *native_entry(const NativeLibrary *library, const char *m
 
 /* A module of IR text, verified; NULL: errors were printed. */
 Module *native_parse(Arena *arena, Diagnostics *diagnostics, const char *text);
+/* So that it prints without them. */
+void native_forget_places(Module *module);
 
 #endif

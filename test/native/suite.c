@@ -245,11 +245,6 @@ SuiteResult suite_run(const Suite *suite, const NativeConfig *config, SuiteRepor
 
 /* ---- Text ---- */
 
-static void forget_place(Op *op, void *context) {
-    (void)context;
-    op->span = (Span){0};
-}
-
 char *suite_entry_text(const Suite *suite, const Entry *entry, const char *header) {
     Arena *arena = arena_create();
     Diagnostics *diagnostics = diagnostics_create();
@@ -267,10 +262,7 @@ char *suite_entry_text(const Suite *suite, const Entry *entry, const char *heade
     }
     module->states.count = kept;
     pass_eliminate_dead(module, &(PassOptions){.plain = true});
-    for (int i = 0; i < module->entries.count; i++) {
-        block_walk(module->entries.items[i]->block, forget_place, NULL);
-        module->entries.items[i]->span = (Span){0};
-    }
+    native_forget_places(module);
     Text text;
     text_init(&text);
     text_puts(&text, header);

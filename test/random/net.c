@@ -117,7 +117,10 @@ Op *net_op(Net *net, OpKind kind, Value *const *operands, int count) {
 }
 
 static bool has_batch(Net *net, const Value *value) {
-    return value->type.rank && value->type.dims[0] == net_dim(net, 'N');
+    const Expr *batch = net_dim(net, 'N');
+    for (int i = 1; i < value->type.rank; i++)
+        if (expr_uses(value->type.dims[i], batch->symbol)) return false;
+    return value->type.rank && value->type.dims[0] == batch;
 }
 
 /* Does every row of the result depend on the same row of what it is made of alone? */
@@ -226,6 +229,7 @@ static void end_entry(Net *net, Value *const *yields, int count) {
 
 static const Expr *any_dim(Net *net) {
     if (net_chance(net, 70)) return net_extent(net);
+    if (net->kind == NET_BATCH) return net_dim(net, 'T');
     return net_dim(net, "NTS"[net_below(net, net_chance(net, 30) ? 3 : 2)]);
 }
 

@@ -131,6 +131,7 @@ static char *apply(const char *text, Cut *cut, int at) {
     Module *module = native_parse(arena, diagnostics, text);
     char *result = NULL;
     if (module && cut(module, at)) {
+        native_forget_places(module);
         Text printed;
         text_init(&printed);
         text_puts(&printed, "");

@@ -1,0 +1,105 @@
+/* hoist_from_scans: a linear layer of what a scan iterates over is computed for all steps at once, before the
+ * scan. before   scan %xs, %h0 { args (%x, %h)  %z = linear %x, @w  .. } after    %zs = linear %xs, @w scan
+ * %xs, %zs, %h0 { args (%x, %z, %h)  .. } Sound: the layer depends on nothing that a step carries, cannot
+ * fail, and gives each position the same sum in the same order. Not across an `until`, which may spare most
+ * steps, and only while all steps fit HOISTED_BYTES_MAX, so that the workspace stays bounded. The recurrent
+ * products that remain read their weights once per step; these read theirs once per tile of rows. */
+#include "passes/passes.h"
+
+#include "ir/shapes/infer.h"
+
+#include <string.h>
+
+enum { HOISTED_BYTES_MAX = 16 << 20 };
+
+/* The sequence that |op| reads a slice of; -1: it reads something else. */
+static int sequence_of(const Op *scan, const Op *op) {
+    int64_t sequences = op_int(scan, ATTR_SEQUENCES, 0);
+    for (int i = 0; i < sequences; i++)
+        if (op->operands[0] == scan->body->arguments[i]) return i;
+    return -1;
+}
+
+static bool defined_outside(const Op *scan, const Value *value) {
+    if (value->kind == VALUE_CONSTANT) return true;
+    if (value->kind == VALUE_ARGUMENT) return value->block != scan->body;
+    return value->op->parent == scan->parent;
+}
+
+static bool may_hoist(const Op *scan, const Op *op) {
+    if (op->kind != OP_LINEAR || op_int(scan, ATTR_UNTIL, 0)) return false;
+    int index = sequence_of(scan, op);
+    if (index < 0) return false;
+    for (int i = 1; i < op->operand_count; i++)
+        if (!defined_outside(scan, op->operands[i])) return false;
+    const Value *sequence = scan->operands[index];
+    int64_t axis = op_int_at(scan, ATTR_AXES, index, 0), bytes = (int64_t)dtype_bytes(sequence->type.dtype);
+    if (axis + 1 >= sequence->type.rank) return false;
+    int64_t steps = op_expr_at(scan, ATTR_TRIP, 0)->max, each = type_count_max(&op->results[0]->type);
+    return steps > 1 && each < HOISTED_BYTES_MAX / bytes / steps;
+}
+
+static void *with_one_more(Module *module, const void *items, int count, int at, size_t bytes) {
+    char *grown = arena_alloc(module->arena, (size_t)(count + 1) * bytes);
+    if (at) memcpy(grown, items, (size_t)at * bytes);
+    if (count > at)
+        memcpy(grown + (size_t)(at + 1) * bytes, (const char *)items + (size_t)at * bytes,
+               (size_t)(count - at) * bytes);
+    return grown;
+}
+
+/* A further sequence of |scan|, iterated along |axis|; returns its slice inside. */
+static Value *add_sequence(Module *module, Op *scan, Value *sequence, int64_t axis, Type slice) {
+    int at = (int)op_int(scan, ATTR_SEQUENCES, 0);
+    const Attr *axes = op_attr(scan, ATTR_AXES);
+    int64_t *grown = with_one_more(module, axes->integers, axes->count, at, sizeof *grown);
+    grown[at] = axis;
+    op_set_ints(module, scan, ATTR_AXES, grown, axes->count + 1);
+    op_set_int(module, scan, ATTR_SEQUENCES, at + 1);
+    scan->operands = with_one_more(module, scan->operands, scan->operand_count++, at, sizeof *scan->operands);
+    scan->operands[at] = sequence;
+    Block *body = scan->body;
+    Value *argument = block_add_argument(module, body, slice, NULL);
+    memmove(&body->arguments[at + 1], &body->arguments[at],
+            (size_t)(body->argument_count - 1 - at) * sizeof *body->arguments);
+    body->arguments[at] = argument;
+    for (int i = 0; i < body->argument_count; i++) body->arguments[i]->index = i;
+    return argument;
+}
+
+static void hoist(Module *module, Op *scan, Op *op) {
+    int index = sequence_of(scan, op);
+    int64_t axis = op_int_at(scan, ATTR_AXES, index, 0);
+    Value *operands[3] = {scan->operands[index], op->operands[1],
+                          op->operand_count > 2 ? op->operands[2] : NULL};
+    Op *whole = op_create(module, NULL, OP_LINEAR, operands, op->operand_count, op->span, op->path);
+    op_insert_before(scan, whole);
+    if (!infer_op(module, whole)) return;
+    Value *slice = add_sequence(module, scan, whole->results[0], axis, op->results[0]->type);
+    block_replace_uses(scan->body, op->results[0], slice);
+    op_remove(op);
+}
+
+static void hoist_block(Module *module, const PassOptions *options, Block *block) {
+    for (Op *scan = block->first; scan; scan = scan->next) {
+        if (scan->kind != OP_SCAN) continue;
+        hoist_block(module, options, scan->body);
+        for (Op *op = scan->body->first, *next; op; op = next) {
+            next = op->next;
+            if (!may_hoist(scan, op)) continue;
+            if (options->explain)
+                text_printf(options->explanations, "scan: linear @%s is computed for all steps at once\n",
+                            op->path);
+            hoist(module, scan, op);
+        }
+    }
+}
+
+bool pass_hoist_from_scans(Module *module, const PassOptions *options) {
+    for (int i = 0; i < module->entries.count; i++) {
+        module->current_entry = module->entries.items[i];
+        hoist_block(module, options, module->entries.items[i]->block);
+    }
+    module->current_entry = NULL;
+    return true;
+}
