@@ -1,6 +1,7 @@
 #include "ir/graph.h"
 
 #include "support/checked.h"
+#include "support/names.h"
 
 #include <assert.h>
 #include <math.h>
@@ -297,32 +298,15 @@ bool op_axes_contain(const Op *op, int axis) {
 
 /* ---- Constants ---- */
 
-/* Constants by name and scalars by value, in tables of open addressing, so that a module may have very many. Passes
- * drop constants from the module's list, so the tables are rebuilt when its length is not what they know. */
-typedef struct NameSlot {
-    Constant *constant;
-    int next_suffix; /* the first that may be free */
-} NameSlot;
-
+/* Constants by name and scalars by value, so that a module may have very many. Passes drop constants from the module's
+ * list; the tables are rebuilt when its length is not what they know. */
 struct ConstantTable {
-    int count, size;
+    int count;
+    NameTable names;
     int scanned; /* constants looked at for scalars: values are filled in after a constant is made */
-    NameSlot *names;
+    int size;    /* of |scalars|, open addressing by type and value */
     Constant **scalars;
 };
-
-static uint64_t hash_bytes(uint64_t hash, const void *bytes, size_t count) {
-    for (size_t i = 0; i < count; i++) hash = (hash ^ ((const unsigned char *)bytes)[i]) * 1099511628211u;
-    return hash ^ hash >> 29;
-}
-
-static NameSlot *name_slot(const ConstantTable *table, const char *name) {
-    uint64_t at = hash_bytes(14695981039346656037u, name, strlen(name));
-    for (;; at++) {
-        NameSlot *slot = &table->names[at & (uint64_t)(table->size - 1)];
-        if (!slot->constant || strcmp(slot->constant->name, name) == 0) return slot;
-    }
-}
 
 static bool scalar_has_value(const Constant *constant, DType dtype, double value) {
     double found;
@@ -331,17 +315,13 @@ static bool scalar_has_value(const Constant *constant, DType dtype, double value
 }
 
 static Constant **scalar_slot(const ConstantTable *table, DType dtype, double value) {
-    uint64_t at = hash_bytes((uint64_t)dtype + 1, &value, sizeof value);
-    for (;; at++) {
+    uint64_t at;
+    memcpy(&at, &value, sizeof at);
+    at = (at ^ (uint64_t)dtype) * 0x9e3779b97f4a7c15u;
+    for (at ^= at >> 32;; at++) {
         Constant **slot = &table->scalars[at & (uint64_t)(table->size - 1)];
         if (!*slot || scalar_has_value(*slot, dtype, value)) return slot;
     }
-}
-
-static void table_add(ConstantTable *table, Constant *constant) {
-    NameSlot *slot = name_slot(table, constant->name);
-    if (!slot->constant) *slot = (NameSlot){constant, 1};
-    table->count++;
 }
 
 static void table_scan(ConstantTable *table, const Module *module) {
@@ -359,31 +339,24 @@ static ConstantTable *table_current(Module *module) {
     int count = module->constants.count;
     if (table && table->count == count && 2 * (count + 1) <= table->size) return table;
     table = module->constant_table = NEW(module->arena, ConstantTable);
+    table->count = count;
+    table->names.arena = module->arena;
+    for (int i = 0; i < count; i++) name_take(&table->names, module->constants.items[i]->name);
     for (table->size = 64; table->size < 4 * (count + 1);) table->size *= 2;
-    table->names = NEW_ARRAY(module->arena, NameSlot, table->size);
     table->scalars = NEW_ARRAY(module->arena, Constant *, table->size);
-    for (int i = 0; i < count; i++) table_add(table, module->constants.items[i]);
     return table;
-}
-
-static const char *unique_name(Module *module, const ConstantTable *table, const char *name) {
-    NameSlot *base = name_slot(table, name);
-    if (!base->constant) return arena_strdup(module->arena, name);
-    for (;;) {
-        const char *unique = arena_printf(module->arena, "%s.%d", name, base->next_suffix++);
-        if (!name_slot(table, unique)->constant) return unique;
-    }
 }
 
 Constant *constant_create(Module *module, ConstantKind kind, const char *name, Type type, Span span) {
     Constant *constant = NEW(module->arena, Constant);
     constant->kind = kind;
-    constant->name = unique_name(module, table_current(module), name);
+    ConstantTable *table = table_current(module);
+    constant->name = name_make_unique(&table->names, arena_strdup(module->arena, name));
     constant->span = span;
     constant->value = value_create(module, VALUE_CONSTANT, type);
     constant->value->constant = constant;
     constant->value->name = constant->name;
-    table_add(module->constant_table, constant);
+    table->count++;
     vector_push(module->arena, &module->constants, constant);
     return constant;
 }

@@ -1,6 +1,7 @@
 #include "ir/text_form.h"
 
 #include "ir/reader.h"
+#include "support/names.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -12,14 +13,8 @@ typedef struct Names {
     const char **by_id; /* indexed by value id */
     Arena *arena;
     int next_number;
-    VECTOR(const char *) taken;
+    NameTable taken;
 } Names;
-
-static bool name_taken(const Names *names, const char *name) {
-    for (int i = 0; i < names->taken.count; i++)
-        if (strcmp(names->taken.items[i], name) == 0) return true;
-    return false;
-}
 
 static bool hint_is_usable(const char *hint) {
     if (!hint || !hint[0] || (hint[0] >= '0' && hint[0] <= '9')) return false;
@@ -33,10 +28,7 @@ static bool hint_is_usable(const char *hint) {
 static void name_value(Names *names, const Value *value) {
     const char *name;
     if (hint_is_usable(value->name)) {
-        name = value->name;
-        for (int suffix = 1; name_taken(names, name); suffix++)
-            name = arena_printf(names->arena, "%s.%d", value->name, suffix);
-        vector_push(names->arena, &names->taken, name);
+        name = name_make_unique(&names->taken, value->name);
     } else {
         name = arena_printf(names->arena, "%d", names->next_number++);
     }
@@ -189,7 +181,7 @@ static void print_constant(Text *text, const Module *module, const Constant *con
         text_putc(text, ']');
     } else {
         text_puts(text, "recipe {\n");
-        Names names = {.id_count = module->next_value_id, .arena = module->arena};
+        Names names = {.id_count = module->next_value_id, .arena = module->arena, .taken = {module->arena}};
         names.by_id = calloc((size_t)module->next_value_id + 1, sizeof *names.by_id);
         print_block(text, &names, constant->recipe, 2);
         free(names.by_id);
@@ -200,7 +192,7 @@ static void print_constant(Text *text, const Module *module, const Constant *con
 }
 
 static void print_entry(Text *text, const Module *module, const Entry *entry) {
-    Names names = {.id_count = module->next_value_id, .arena = module->arena};
+    Names names = {.id_count = module->next_value_id, .arena = module->arena, .taken = {module->arena}};
     names.by_id = calloc((size_t)module->next_value_id + 1, sizeof *names.by_id);
     text_puts(text, "\nentry ");
     global_print(text, arena_printf(module->arena, "%s.%s", entry->model, entry->name));

@@ -10,6 +10,7 @@ typedef struct TargetInfo {
     const char *name;     /* "x86-64-v3"; what -march named, "native" spelled out */
     const char *cpu;      /* the CPU name given to LLVM */
     const char *features; /* LLVM's feature string; "" */
+    const char *tune;     /* the CPU that instructions are chosen and ordered for; NULL: |cpu| */
     int level;            /* x86-64 micro-architecture level, 1 to 4: what the CPU check tests */
     int register_count;   /* vector registers */
     int register_bytes;

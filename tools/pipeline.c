@@ -14,7 +14,11 @@ enum { SOURCE_BYTES_MAX = 64 << 20 };
 static bool choose_target(Pipeline *pipeline, const char *name, TargetInfo *out) {
     if (target_from_name(pipeline->arena, name, pipeline->options->values[OPTION_MTUNE], out)) return true;
     diagnose_error(pipeline->diagnostics, E0604, (Span){0},
-                   "unknown CPU '%s'; known are x86-64-v2, x86-64-v3, x86-64-v4 and native", name);
+                   "unknown CPU in '%s%s%s'; -march knows x86-64-v2, x86-64-v3, x86-64-v4 and native, -mtune "
+                   "also models "
+                   "such as skylake-avx512 and znver4",
+                   name, pipeline->options->values[OPTION_MTUNE] ? " -mtune=" : "",
+                   pipeline->options->values[OPTION_MTUNE] ? pipeline->options->values[OPTION_MTUNE] : "");
     return false;
 }
 

@@ -51,11 +51,16 @@ static void declare_functions(Emitter *emitter) {
     }
 }
 
-static void mark_nounwind(Emitter *emitter) {
+static void mark_functions(Emitter *emitter) {
     unsigned nounwind = LLVMGetEnumAttributeKindForName("nounwind", 8);
     LLVMAttributeRef attribute = LLVMCreateEnumAttribute(emitter->context, nounwind, 0);
     for (LLVMValueRef f = LLVMGetFirstFunction(emitter->module); f; f = LLVMGetNextFunction(f))
         LLVMAddAttributeAtIndex(f, (LLVMAttributeIndex)LLVMAttributeFunctionIndex, attribute);
+    const char *key = "tune-cpu", *tune = emitter->target->tune;
+    for (LLVMValueRef f = tune ? LLVMGetFirstFunction(emitter->module) : NULL; f; f = LLVMGetNextFunction(f))
+        LLVMAddAttributeAtIndex(f, (LLVMAttributeIndex)LLVMAttributeFunctionIndex,
+                                LLVMCreateStringAttribute(emitter->context, key, (unsigned)strlen(key), tune,
+                                                          (unsigned)strlen(tune)));
 }
 
 static void build_module(Emitter *emitter) {
@@ -70,7 +75,7 @@ static void build_module(Emitter *emitter) {
         if (emitter->loops->functions.items[i]->is_entry) emit_entry(emitter, i);
     emit_infos(emitter);
     debug_finish(emitter);
-    mark_nounwind(emitter);
+    mark_functions(emitter);
 }
 
 static LLVMTargetMachineRef create_machine(const TargetInfo *target, const char **out_triple) {

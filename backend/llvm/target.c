@@ -9,10 +9,10 @@
 #include <llvm-c/TargetMachine.h>
 
 static const TargetInfo levels[] = {
-    {"x86-64", "x86-64", "", 1, 16, 16, false, 32 << 10, 512 << 10},
-    {"x86-64-v2", "x86-64-v2", "", 2, 16, 16, false, 32 << 10, 512 << 10},
-    {"x86-64-v3", "x86-64-v3", "", 3, 16, 32, true, 32 << 10, 512 << 10},
-    {"x86-64-v4", "x86-64-v4", "+prefer-256-bit,-prefer-256-bit", 4, 32, 64, true, 32 << 10, 1 << 20},
+    {"x86-64", "x86-64", "", NULL, 1, 16, 16, false, 32 << 10, 512 << 10},
+    {"x86-64-v2", "x86-64-v2", "", NULL, 2, 16, 16, false, 32 << 10, 512 << 10},
+    {"x86-64-v3", "x86-64-v3", "", NULL, 3, 16, 32, true, 32 << 10, 512 << 10},
+    {"x86-64-v4", "x86-64-v4", "-prefer-256-bit", NULL, 4, 32, 64, true, 32 << 10, 1 << 20},
 };
 
 static bool host_has_level(int level) {
@@ -30,34 +30,44 @@ static bool host_has_level(int level) {
     }
 }
 
-/* The highest level the host has, tuned for its model; spelled out, so that the result says what it needs. */
-static TargetInfo host_target(Arena *arena) {
+/* The highest level the host has and nothing beyond it, which the CPU check could not see, with its caches.
+ */
+static TargetInfo host_target(void) {
     int level = 4;
     while (level > 1 && !host_has_level(level)) level--;
     TargetInfo target = levels[level - 1];
-    char *cpu = LLVMGetHostCPUName();
-    target.cpu = arena_strdup(arena, cpu);
-    LLVMDisposeMessage(cpu);
-    /* Only the level is used: nothing beyond it may slip into code that the CPU check cannot see. */
-    target.cpu = levels[level - 1].cpu;
     long l2 = sysconf(_SC_LEVEL2_CACHE_SIZE), l1 = sysconf(_SC_LEVEL1_DCACHE_SIZE);
     if (l2 > 0) target.l2_bytes = l2;
     if (l1 > 0) target.l1_bytes = l1;
     return target;
 }
 
+/* What -mtune may name: the levels, native, and LLVM's models of the common families. */
+static const char *tune_name(Arena *arena, const char *mtune) {
+    static const char *const names[] = {
+        "x86-64",         "x86-64-v2",      "x86-64-v3",      "x86-64-v4", "haswell", "broadwell", "skylake",
+        "skylake-avx512", "icelake-server", "sapphirerapids", "znver1",    "znver2",  "znver3",    "znver4"};
+    if (strcmp(mtune, "native") == 0) {
+        char *cpu = LLVMGetHostCPUName();
+        const char *copy = arena_strdup(arena, cpu);
+        LLVMDisposeMessage(cpu);
+        return copy;
+    }
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (strcmp(names[i], mtune) == 0) return names[i];
+    return NULL;
+}
+
 bool target_from_name(Arena *arena, const char *march, const char *mtune, TargetInfo *out_target) {
-    (void)mtune;
-    if (strcmp(march, "native") == 0) {
-        *out_target = host_target(arena);
-        return true;
+    bool known = strcmp(march, "native") == 0;
+    if (known) *out_target = host_target();
+    for (size_t i = 0; i < sizeof levels / sizeof *levels && !known; i++) {
+        known = strcmp(levels[i].name, march) == 0;
+        if (known) *out_target = levels[i];
     }
-    for (size_t i = 0; i < sizeof levels / sizeof *levels; i++) {
-        if (strcmp(levels[i].name, march) != 0) continue;
-        *out_target = levels[i];
-        return true;
-    }
-    return false;
+    if (!known) return false;
+    if (mtune) out_target->tune = tune_name(arena, mtune);
+    return !mtune || out_target->tune;
 }
 
 const char *backend_llvm_version(void) {
