@@ -172,8 +172,8 @@ static Schedule winograd_schedule(const TargetInfo *target, const Op *op) {
     schedule.variant = "winograd";
     schedule.chunk = n >= 7 ? 64 : 128;
     int64_t rows = rows_that_fit(target, schedule.vectors), budget = target->l2_bytes * 8 / 10;
-    int64_t fit = clamp(budget / (n * n * (inputs + outputs) * 4), 10, 28);
-    if (inputs >= 128) fit = clamp(fit, 2 * rows, 28);
+    /* Weights that stream from far away should meet a full tile of rows each time. */
+    int64_t fit = clamp(budget / (n * n * (inputs + outputs) * 4), inputs >= 256 ? rows : 8, 28);
     int64_t blocks = (tiles + fit - 1) / fit;
     schedule.block = (tiles + blocks - 1) / blocks;
     schedule.rows = (int)clamp(schedule.block, 1, rows);

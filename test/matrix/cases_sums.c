@@ -30,6 +30,7 @@ void cases_LINEAR(Matrix *m, OpKind kind) {
         {6, 16, 32, true, true, VIEW_NONE},    {7, 17, 33, true, true, VIEW_NONE},  {12, 255, 5, true, true, VIEW_NONE},
         {13, 256, 4, true, true, VIEW_NONE},   {11, 513, 9, true, true, VIEW_NONE}, {5, 0, 6, true, true, VIEW_NONE},
         {5, 0, 6, false, false, VIEW_NONE},    {4, 3, 0, false, true, VIEW_NONE},   {9, 64, 64, true, true, VIEW_EXPANDED},
+        {60, 300, 200, true, true, VIEW_NONE}, {1, 1000, 1003, true, true, VIEW_NONE}, {-1, 200, 131, true, true, VIEW_NONE},
         {-1, 13, 19, true, true, VIEW_NONE},   {-1, 300, 3, true, true, VIEW_NONE}, {-1, 32, 48, false, false, VIEW_PERMUTED},
         {-1, 5, 67, true, true, VIEW_STRIDED}, {67, 20, 10, true, true, VIEW_NONE}, {67, 20, 10, true, false, VIEW_NONE},
     };
@@ -148,6 +149,9 @@ void cases_CONV(Matrix *m, OpKind kind) {
         {1, 2, 3, 1, 5, 6, {3, 2}, 2, 2, {3, 1, 0, 2}, true, true},
         {1, 300, 16, 1, 3, 3, {1, 1}, 1, 1, {0}, true, true},
         {1, 96, 16, 1, 4, 4, {3, 3}, 1, 1, {1, 1, 1, 1}, true, true},
+        {1, 16, 64, 1, 28, 27, {3, 3}, 1, 1, {1, 1, 1, 1}, true, true},
+        {2, 32, 80, 1, 3, 40, {3, 3}, 1, 1, {1, 1, 1, 1}, true, true},
+        {1, 64, 128, 1, 13, 11, {1, 1}, 1, 1, {0}, true, true},
     };
     for (const DType *dtype = floats; *dtype; dtype++) {
         batch_step(m);

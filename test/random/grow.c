@@ -227,7 +227,7 @@ Value *grow_SCAN(Net *net, OpKind kind) {
     if (net_chance(net, 30)) op_set_int(net->module, scan, ATTR_REVERSE, 1);
     int checks = net->entry->checks.count;
     bool good = infer_op(net->module, scan) && net->entry->checks.count == checks;
-    for (int i = 0; good && i < scan->result_count; i++) good = type_count_max(&scan->results[i]->type) <= ELEMENTS_MAX && scan->results[i]->type.rank <= NET_RANK_MAX;
+    for (int i = 0; good && i < scan->result_count; i++) good = type_count_max(&scan->results[i]->type) <= net_elements_max(net) && scan->results[i]->type.rank <= NET_RANK_MAX;
     net->entry->checks.count = checks;
     if (!good) {
         op_remove(scan);

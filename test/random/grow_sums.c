@@ -15,7 +15,7 @@ Value *grow_LINEAR(Net *net, OpKind kind) {
     Value *x = net_pick(net, is_real);
     int64_t terms;
     if (!x || !x->type.rank || !expr_is_constant(x->type.dims[x->type.rank - 1], &terms)) return NULL;
-    const Expr *dims[2] = {net_extent(net), number(net, terms)};
+    const Expr *dims[2] = {net->large ? number(net, 60 + net_below(net, 200)) : net_extent(net), number(net, terms)};
     Value *operands[3] = {x, weights(net, x->type.dtype, 2, dims, terms), weights(net, x->type.dtype, 1, dims, 1)};
     return net_finish(net, net_op(net, kind, operands, net_chance(net, 60) ? 3 : 2));
 }

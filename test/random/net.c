@@ -17,6 +17,8 @@ const Expr *net_dim(Net *net, char letter) {
     return NULL;
 }
 
+int64_t net_elements_max(const Net *net) { return net->large ? ELEMENTS_LARGE : ELEMENTS_MAX; }
+
 const Expr *net_extent(Net *net) {
     static const int extents[] = {1, 2, 2, 3, 3, 4, 5, 5, 7, 8, 9, 11, 15, 16, 16, 17, 19, 32, 33};
     return expr_constant(net->module->exprs, extents[net_below(net, sizeof extents / sizeof *extents)]);
@@ -38,8 +40,12 @@ bool is_image(const Value *v) {
 /* The newer, the likelier. */
 Value *net_pick(Net *net, ValueFilter *filter) {
     for (int attempt = 0; attempt < 12 && net->pool.count; attempt++) {
-        int a = net_below(net, net->pool.count), b = net_below(net, net->pool.count);
-        Value *value = net->pool.items[a > b ? a : b];
+        int a = net_below(net, net->pool.count);
+        for (int more = 1 + net_below(net, 3); more > 0; more--) {
+            int b = net_below(net, net->pool.count);
+            a = a > b ? a : b;
+        }
+        Value *value = net->pool.items[a];
         if (filter(value)) return value;
     }
     return NULL;
@@ -160,7 +166,7 @@ static bool keeps_batch(Net *net, const Op *op) {
 static bool result_fits(Net *net, const Op *op) {
     for (int i = 0; i < op->result_count; i++) {
         const Type *type = &op->results[i]->type;
-        if (type->rank > NET_RANK_MAX || type_count_max(type) > ELEMENTS_MAX) return false;
+        if (type->rank > NET_RANK_MAX || type_count_max(type) > net_elements_max(net)) return false;
     }
     return net->kind != NET_BATCH || keeps_batch(net, op);
 }
@@ -239,6 +245,7 @@ static const Expr *channels(Net *net) {
 }
 
 static const Expr *side(Net *net) {
+    if (net->large) return expr_constant(net->module->exprs, 14 + net_below(net, 14));
     if (net_chance(net, 15)) return expr_add_constant(net->module->exprs, net_dim(net, 'T'), 2);
     return expr_constant(net->module->exprs, 3 + net_below(net, 10));
 }
@@ -262,15 +269,15 @@ static void first_input(Net *net) {
         dims[rank++] = net_extent(net);
         break;
     case FLAVOUR_DENSE:
-        dims[rank++] = n;
-        dims[rank++] = net_extent(net);
+        dims[rank++] = net->large ? expr_constant(net->module->exprs, 20 + net_below(net, 50)) : n;
+        dims[rank++] = net->large ? expr_constant(net->module->exprs, 100 + net_below(net, 300)) : net_extent(net);
         break;
     default:
         if (net->kind == NET_BATCH) dims[rank++] = n;
         for (int more = net_below(net, 4); more > 0 && rank < 4; more--) dims[rank++] = any_dim(net);
     }
     Type type = type_make(dtype, rank, dims);
-    if (type_count_max(&type) > ELEMENTS_MAX) return;
+    if (type_count_max(&type) > net_elements_max(net)) return;
     vector_push(net->arena, &net->pool, net_input(net, 'x', dtype, rank, dims));
 }
 
@@ -281,7 +288,7 @@ static int choose_outputs(Net *net, Value **out, int most) {
     int count = 0;
     for (int i = net->pool.count - 1; i >= 0 && count < most; i--)
         if (net->pool.items[i]->kind == VALUE_RESULT && !count_uses(net, net->pool.items[i])) out[count++] = net->pool.items[i];
-    while (count < most && (count == 0 || net_chance(net, 20))) out[count++] = net->pool.items[net_below(net, net->pool.count)];
+    while (count < most && (count == 0 || net_chance(net, 15))) out[count++] = net->pool.items[net_below(net, net->pool.count)];
     return count;
 }
 
@@ -323,7 +330,7 @@ static void grow_plain(Net *net, const char *model) {
     int wanted = 4 + net_below(net, 12);
     for (int grown = 0, attempt = 0; grown < wanted && attempt < 8 * wanted; attempt++) grown += net_grow_op(net) != NULL;
     Value *yields[16];
-    int outputs = choose_outputs(net, yields, 1 + net_below(net, 4)), count = outputs;
+    int outputs = choose_outputs(net, yields, net_chance(net, 60) ? 12 : 1 + net_below(net, 4)), count = outputs;
     for (int i = 0; i < state_count; i++) {
         Value *old = NULL;
         for (int j = 0; j < net->entry->block->argument_count; j++) {
@@ -425,6 +432,8 @@ void net_grow(Module *module, uint64_t seed) {
     const char *names[] = {"Net", "Batch", "Steps"};
     net.kind = net_chance(&net, 12) ? NET_BATCH : net_chance(&net, 10) ? NET_STEPS : NET_PLAIN;
     net.flavour = (Flavour)net_below(&net, FLAVOUR_COUNT);
+    net.large = net.kind == NET_PLAIN && net_chance(&net, 6);
+    if (net.large) net.flavour = net_chance(&net, 70) ? FLAVOUR_IMAGE : FLAVOUR_DENSE;
     const char *model = arena_printf(module->arena, "%s%llu", names[net.kind], (unsigned long long)seed);
     if (net.kind == NET_STEPS) grow_steps(&net, model);
     else grow_plain(&net, model);

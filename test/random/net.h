@@ -22,6 +22,7 @@ typedef struct Net {
     uint64_t seed;
     NetKind kind;
     Flavour flavour;
+    bool large; /* some layers are worth several work items */
     VECTOR(Value *) pool; /* values in sight */
     int depth;            /* scans around */
     int next_name;
@@ -34,7 +35,8 @@ void net_grow(Module *module, uint64_t seed);
 
 /* ---- For the growers ---- */
 
-enum { ELEMENTS_MAX = 8192, NET_RANK_MAX = 5 };
+enum { ELEMENTS_MAX = 8192, ELEMENTS_LARGE = 40000, NET_RANK_MAX = 5 };
+int64_t net_elements_max(const Net *net);
 
 const Expr *net_dim(Net *net, char letter);
 const Expr *net_extent(Net *net); /* a constant, mostly small or near a vector's width */

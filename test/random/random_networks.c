@@ -1,4 +1,5 @@
-/* random_networks [--seed N] [--count N] [--batch N] [--config TEXT] [--no-reduce] [--print]
+/* random_networks [--seed N] [--count N] [--batch N] [--config TEXT] [--all] [--no-reduce] [--print]
+ * Without --config each batch runs one plain and one optimised configuration, in turn; --all runs every one.
  * random_networks --check FILE.tir [--config TEXT]
  * Grows networks from seeds N, N + 1, .., compiles them for every configuration this CPU can run, and holds them against
  * the interpreter; also rows of a batch against calls of one row, and a scan against its steps, to the bit. A failing
@@ -42,7 +43,8 @@ typedef struct Options {
     uint64_t seed;
     int count, batch;
     const char *config_text, *check;
-    bool reduce, print, verbose;
+    bool reduce, print, verbose, all;
+    int turn; /* of the batch */
     const NativeConfig *configs;
     int config_count;
 } Options;
@@ -66,9 +68,21 @@ static void collect(void *context, const Entry *entry, const char *message) {
     failure->config = c->config;
 }
 
+/* Configurations come in the order of native_configs: the turn chooses among the plain, and among the others. */
+static bool its_turn(const Options *options, int config) {
+    int alike = 0, before = 0;
+    for (int i = 0; i < options->config_count; i++) {
+        if (options->configs[i].plain != options->configs[config].plain) continue;
+        before += i < config;
+        alike++;
+    }
+    return options->turn % alike == before;
+}
+
 static bool config_wanted(const Options *options, int config) {
     char text[96];
-    return !options->config_text || strstr(native_config_text(&options->configs[config], text, sizeof text), options->config_text);
+    if (!options->config_text) return options->all || options->check || its_turn(options, config);
+    return strstr(native_config_text(&options->configs[config], text, sizeof text), options->config_text);
 }
 
 static void check_text(const Options *options, const char *text, int only_config, Report *report) {
@@ -260,6 +274,7 @@ int main(int count, char **words) {
         if (strcmp(words[i], "--check") == 0) options.check = next;
         if (strcmp(words[i], "--no-reduce") == 0) options.reduce = false;
         if (strcmp(words[i], "--print") == 0) options.print = true;
+        if (strcmp(words[i], "--all") == 0) options.all = true;
         if (strcmp(words[i], "--verbose") == 0) options.verbose = true;
     }
     options.config_count = native_configs(&options.configs);
@@ -267,6 +282,7 @@ int main(int count, char **words) {
     Totals totals = {0};
     for (int done = 0; done < options.count; done += options.batch) {
         int size = options.count - done < options.batch ? options.count - done : options.batch;
+        options.turn = (int)((options.seed + (uint64_t)done) / (uint64_t)options.batch);
         run_batch(&options, options.seed + (uint64_t)done, size, &totals);
         if (options.verbose) fprintf(stderr, "%d nets, %d failures\n", totals.nets, totals.failures);
     }
