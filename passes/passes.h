@@ -13,6 +13,7 @@ typedef enum Numerics { NUMERICS_DEFAULT, NUMERICS_EXACT, NUMERICS_FAST } Numeri
 
 typedef struct PassOptions {
     TargetInfo target; /* what schedules are made for */
+    bool threads;      /* schedules have work items; results are the same either way */
     Numerics numerics;
     bool exact_conv; /* no Winograd */
     bool plain;      /* -O0: no clusters, no schedules, plain loops */
@@ -36,8 +37,8 @@ const PassInfo *pass_find(const char *name);
 #include "passes/passes.def"
 #undef PASS
 
-/* The axis of a linear layer's operand whose positions are the rows of its product: the longest but the last, the later of
- * equals; -1: it has rank 1. The other axes become loops around. */
+/* The axis of a linear layer's operand whose positions are the rows of its product: the longest but the last,
+ * the later of equals; -1: it has rank 1. The other axes become loops around. */
 int linear_row_axis(const Type *type);
 
 /* The loop module of a graph whose passes have run. NULL: errors were reported. */

@@ -177,7 +177,11 @@ static Schedule winograd_schedule(const TargetInfo *target, const Op *op) {
     int64_t blocks = (tiles + fit - 1) / fit;
     schedule.block = (tiles + blocks - 1) / blocks;
     schedule.rows = (int)clamp(schedule.block, 1, rows);
-    schedule.items = (int)items_for(2 * n * n * tiles * inputs * outputs, ITEMS_MAX);
+    /* Items take blocks; a single block is shared by two, by panels, at the price of a second input
+     * transform. */
+    int64_t panels = outputs / (schedule.vectors * schedule.lanes);
+    schedule.items =
+        (int)items_for(2 * n * n * tiles * inputs * outputs, blocks > 1 ? blocks : clamp(panels, 1, 2));
     return schedule;
 }
 
@@ -218,6 +222,7 @@ static void schedule_block(Module *module, const PassOptions *options, Block *bl
         if (nested && anchor->kind == OP_CONV) continue;
         Schedule *kept = NEW(module->arena, Schedule);
         *kept = chosen;
+        if (!options->threads || kept->items < 2) kept->items = 0;
         op->schedule = kept;
         explain(options, op, anchor, kept);
     }

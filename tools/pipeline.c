@@ -31,6 +31,8 @@ bool pipeline_init(Pipeline *pipeline, Arena *arena, Diagnostics *diagnostics, c
     pipeline->passes.explain = options->values[OPTION_EXPLAIN] != NULL;
     pipeline->passes.explanations = &pipeline->explanations;
     const char *numerics = options->values[OPTION_NUMERICS];
+    const char *threads = options->values[OPTION_THREADS];
+    pipeline->passes.threads = threads && strcmp(threads, "pool") == 0;
     pipeline->passes.exact_conv = options->values[OPTION_EXACT_CONV] != NULL;
     if (numerics && strcmp(numerics, "exact") == 0)
         pipeline->passes.numerics = NUMERICS_EXACT;

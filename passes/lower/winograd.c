@@ -336,7 +336,7 @@ static void lower_items(WinogradKernel *k) {
     const Expr *q = k->items > 1 ? kernel_parallel(kernel, k->items) : n_of(k, 0),
                *next = expr_add_constant(exprs, q, 1), *items = n_of(k, k->items);
     TileBlock block = {.item = q, .count = k->block};
-    bool by_blocks = whole + (rest > 0) >= 2 * k->items;
+    bool by_blocks = whole + (rest > 0) > 1;
     const Expr *panel_low = n_of(k, 0), *panel_high = n_of(k, panels), *low = n_of(k, 0),
                *high = n_of(k, whole);
     if (k->items > 1 && by_blocks) {
