@@ -12,13 +12,16 @@
 enum { SOURCE_BYTES_MAX = 64 << 20 };
 
 static bool choose_target(Pipeline *pipeline, const char *name, TargetInfo *out) {
-    if (target_from_name(pipeline->arena, name, pipeline->options->values[OPTION_MTUNE], out)) return true;
-    diagnose_error(pipeline->diagnostics, E0604, (Span){0},
-                   "unknown CPU in '%s%s%s'; -march knows x86-64-v2, x86-64-v3, x86-64-v4 and native, -mtune "
-                   "also models "
-                   "such as skylake-avx512 and znver4",
-                   name, pipeline->options->values[OPTION_MTUNE] ? " -mtune=" : "",
-                   pipeline->options->values[OPTION_MTUNE] ? pipeline->options->values[OPTION_MTUNE] : "");
+    const char *tune = pipeline->options->values[OPTION_MTUNE];
+    if (target_from_name(pipeline->arena, name, tune, out)) return true;
+    if (target_from_name(pipeline->arena, name, NULL, out))
+        diagnose_error(pipeline->diagnostics, E0604, (Span){0},
+                       "unknown CPU '%s' of -mtune; known are native, the levels of -march, and models such as "
+                       "skylake-avx512 and znver4",
+                       tune);
+    else
+        diagnose_error(pipeline->diagnostics, E0604, (Span){0},
+                       "unknown CPU '%s'; known are x86-64-v2, x86-64-v3, x86-64-v4 and native", name);
     return false;
 }
 
