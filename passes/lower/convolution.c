@@ -227,14 +227,16 @@ static void lower_direct(Convolution *c, const Schedule *schedule) {
 static void lower_depthwise(Convolution *c) {
     Kernel *kernel = c->kernel;
     ExprTable *exprs = kernel->lowering->exprs;
-    const Expr *zero = number(kernel, 0),
-               *blocks = expr_floordiv(exprs, c->type->dims[c->first - 1], number(kernel, kernel->width));
+    const Expr *zero = number(kernel, 0), *extents[RANK_MAX];
+    for (int i = 0; i < c->type->rank; i++) extents[i] = c->type->dims[i];
+    extents[c->first - 1] = expr_floordiv(exprs, extents[c->first - 1], number(kernel, kernel->width));
+    Share share = kernel_share(kernel, extents, c->type->rank - 1, type_count_max(c->type));
     Coordinates at;
-    if (c->first == 2) at.at[0] = kernel_for(kernel, "n", zero, c->type->dims[0]);
-    const Expr *block = kernel_for(kernel, "p", zero, blocks);
+    if (c->first == 2) at.at[0] = kernel_for_share(kernel, "n", 0, extents[0], &share);
+    const Expr *block = kernel_for_share(kernel, "p", c->first - 1, extents[c->first - 1], &share);
     const Expr *channel = expr_add(exprs, expr_scale(exprs, block, kernel->width), lane_symbol(kernel));
     at.at[c->first - 1] = channel;
-    if (c->spatial == 2) at.at[c->first] = kernel_for(kernel, "h", zero, c->type->dims[c->first]);
+    if (c->spatial == 2) at.at[c->first] = kernel_for_share(kernel, "h", c->first, extents[c->first], &share);
     const Expr *pixel = kernel_rows(kernel, "w", zero, c->type->dims[c->type->rank - 1], c->shape.rows);
     at.at[c->type->rank - 1] = expr_add(exprs, pixel, row_symbol(kernel));
     TileShape shape = {ROWS_SYMBOLIC, c->shape.vectors, c->shape.lanes};

@@ -290,3 +290,59 @@ const Expr *row_symbol(const Kernel *kernel) {
 const Expr *lane_symbol(const Kernel *kernel) {
     return expr_symbol(kernel->lowering->exprs, kernel->lowering->loops->lane);
 }
+
+/* ---- Nests over a whole tensor ---- */
+
+enum { SPLIT_ELEMENTS_MIN = 1 << 16, SPLIT_ITEMS_MAX = 8 };
+
+Share kernel_share(Kernel *kernel, const Expr *const *extents, int count, int64_t elements) {
+    Lowering *lowering = kernel->lowering;
+    Share share = {.axis = -1};
+    bool first = kernel->body == &kernel->function->body && !kernel->function->body.first;
+    if (!lowering->options->threads || lowering->options->plain || !first || elements < SPLIT_ELEMENTS_MIN)
+        return share;
+    for (int i = 0; i < count && share.axis < 0; i++)
+        if (extents[i]->min >= 4) share.axis = i;
+    if (share.axis < 0) return share;
+    const Expr *extent = extents[share.axis];
+    int items = extent->min < SPLIT_ITEMS_MAX ? (int)extent->min : SPLIT_ITEMS_MAX;
+    const Expr *q = kernel_parallel(kernel, items), *all = number(kernel, items);
+    const Expr *next = expr_add_constant(lowering->exprs, q, 1);
+    share.low = expr_floordiv(lowering->exprs, expr_mul(lowering->exprs, q, extent), all);
+    share.high = expr_floordiv(lowering->exprs, expr_mul(lowering->exprs, next, extent), all);
+    return share;
+}
+
+const Expr *kernel_for_share(Kernel *kernel, const char *name, int axis, const Expr *extent,
+                             const Share *share) {
+    if (axis == share->axis) return kernel_for(kernel, name, share->low, share->high);
+    return kernel_for(kernel, name, number(kernel, 0), extent);
+}
+
+Coordinates kernel_open_nest(Kernel *kernel, const Type *type, int lanes) {
+    ExprTable *exprs = kernel->lowering->exprs;
+    int rank = type->layout ? type->layout->count : type->rank;
+    Piece pieces[BUFFER_RANK_MAX] = {{0}};
+    const Expr *extents[BUFFER_RANK_MAX] = {0};
+    Coordinates at;
+    for (int i = 0; i < RANK_MAX; i++) at.at[i] = number(kernel, 0);
+    for (int i = 0; i < rank; i++) {
+        pieces[i] = type->layout ? type->layout->pieces[i] : (Piece){PIECE_WHOLE, i, 0, 0, 0};
+        extents[i] = type->dims[pieces[i].axis];
+        if (pieces[i].kind == PIECE_DIV)
+            extents[i] = expr_ceildiv(exprs, extents[i], number(kernel, pieces[i].block));
+        if (pieces[i].kind == PIECE_MOD) extents[i] = number(kernel, pieces[i].block);
+    }
+    Share share = kernel_share(kernel, extents, rank - 1, type_count_max(type));
+    for (int i = 0; i < rank; i++) {
+        const Expr *index;
+        if (i + 1 < rank)
+            index = kernel_for_share(kernel, "i", i, extents[i], &share);
+        else
+            index = expr_add(exprs, kernel_lanes(kernel, "i", number(kernel, 0), extents[i], lanes),
+                             lane_symbol(kernel));
+        if (pieces[i].kind == PIECE_DIV) index = expr_scale(exprs, index, pieces[i].block);
+        at.at[pieces[i].axis] = expr_add(exprs, at.at[pieces[i].axis], index);
+    }
+    return at;
+}

@@ -116,6 +116,19 @@ Tile *kernel_contract(Kernel *kernel, Tile *initial, const Access *a, const Acce
                       int depth, int64_t chunk, DType dtype, TileShape shape);
 /* Work items; must be the outermost loop. */
 const Expr *kernel_parallel(Kernel *kernel, int items);
+/* What one work item does of a nest: a part of the axis |axis|; -1: everything. */
+typedef struct Share {
+    int axis;
+    const Expr *low, *high;
+} Share;
+/* Splits a function's only nest, over |extents| from outermost, into work items where it is worth it and
+ * there is an executor. Call it before the first loop; then open the loops with kernel_for_share. */
+Share kernel_share(Kernel *kernel, const Expr *const *extents, int count, int64_t elements);
+const Expr *kernel_for_share(Kernel *kernel, const char *name, int axis, const Expr *extent,
+                             const Share *share);
+/* Loops over the physical axes of |type|, halos aside, vectors along the innermost; the logical index at each
+ * place. */
+Coordinates kernel_open_nest(Kernel *kernel, const Type *type, int lanes);
 /* Opens a loop and moves into its body; kernel_leave moves back to |outer|. */
 const Expr *kernel_for(Kernel *kernel, const char *name, const Expr *low, const Expr *high);
 const Expr *kernel_lanes(Kernel *kernel, const char *name, const Expr *low, const Expr *high, int width);

@@ -92,28 +92,6 @@ static View view_of_part(Lowering *lowering, const Type *type, const View *whole
     return part;
 }
 
-/* Loops over the physical axes of |type|, halos aside; the logical index at each place. */
-static Coordinates open_physical(Kernel *kernel, const Type *type, int lanes) {
-    ExprTable *exprs = kernel->lowering->exprs;
-    int rank = type->layout ? type->layout->count : type->rank;
-    Coordinates at;
-    for (int i = 0; i < RANK_MAX; i++) at.at[i] = number(kernel, 0);
-    for (int i = 0; i < rank; i++) {
-        Piece piece = type->layout ? type->layout->pieces[i] : (Piece){PIECE_WHOLE, i, 0, 0, 0};
-        const Expr *extent = type->dims[piece.axis], *index;
-        if (piece.kind == PIECE_DIV) extent = expr_ceildiv(exprs, extent, number(kernel, piece.block));
-        if (piece.kind == PIECE_MOD) extent = number(kernel, piece.block);
-        if (i + 1 < rank)
-            index = kernel_for(kernel, "i", number(kernel, 0), extent);
-        else
-            index = expr_add(exprs, kernel_lanes(kernel, "i", number(kernel, 0), extent, lanes),
-                             lane_symbol(kernel));
-        if (piece.kind == PIECE_DIV) index = expr_scale(exprs, index, piece.block);
-        at.at[piece.axis] = expr_add(exprs, at.at[piece.axis], index);
-    }
-    return at;
-}
-
 void lower_relayout(Lowering *lowering, const Op *op, const Value *from, const Value *to) {
     Op *relayout = op_create(lowering->graph, NULL, OP_RELAYOUT, NULL, 0, op->span, op->path);
     relayout->results = NEW(lowering->arena, Value *);
@@ -124,7 +102,7 @@ void lower_relayout(Lowering *lowering, const Op *op, const Value *from, const V
     const Type *walked = to->type.layout ? &to->type : &from->type;
     int lanes = walked->layout || walked->rank ? move_lanes(lowering, to->type.dtype) : 1;
     kernel.width = lanes;
-    Coordinates at = open_physical(&kernel, walked, lanes);
+    Coordinates at = kernel_open_nest(&kernel, walked, lanes);
     Access read = kernel_access(&kernel, source, &from->type, &at),
            write = kernel_access(&kernel, target, &to->type, &at);
     kernel_store(&kernel, kernel_load(&kernel, &read, (TileShape){1, 1, lanes}), &write);
@@ -152,7 +130,7 @@ void lower_CONCAT(Lowering *lowering, const Op *op) {
         if (view.buffer != place.buffer || view.offset != place.offset) {
             kernel.body = &kernel.function->body;
             Buffer *source = kernel_operand(&kernel, part);
-            Coordinates at = open_physical(&kernel, &part->type, lanes), to = at;
+            Coordinates at = kernel_open_nest(&kernel, &part->type, lanes), to = at;
             to.at[axis] = expr_add(lowering->exprs, at.at[axis], start);
             Access read = kernel_access(&kernel, source, &part->type, &at),
                    write = kernel_access(&kernel, target, type, &to);

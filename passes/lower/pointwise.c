@@ -12,34 +12,12 @@ static int pointwise_lanes(const Lowering *lowering, const Op *op) {
     return lowering->options->target.register_bytes / (int)bytes;
 }
 
-/* Loops over the physical axes of |type| and the logical index at each place. A halo is not visited. */
-static Coordinates open_nest(Kernel *kernel, const Type *type, int lanes) {
-    ExprTable *exprs = kernel->lowering->exprs;
-    Coordinates at;
-    for (int i = 0; i < RANK_MAX; i++) at.at[i] = number(kernel, 0);
-    int rank = type->layout ? type->layout->count : type->rank;
-    for (int i = 0; i < rank; i++) {
-        Piece piece = type->layout ? type->layout->pieces[i] : (Piece){PIECE_WHOLE, i, 0, 0, 0};
-        const Expr *extent = type->dims[piece.axis], *index;
-        if (piece.kind == PIECE_DIV) extent = expr_ceildiv(exprs, extent, number(kernel, piece.block));
-        if (piece.kind == PIECE_MOD) extent = number(kernel, piece.block);
-        if (i + 1 < rank)
-            index = kernel_for(kernel, "i", number(kernel, 0), extent);
-        else
-            index = expr_add(exprs, kernel_lanes(kernel, "i", number(kernel, 0), extent, lanes),
-                             lane_symbol(kernel));
-        if (piece.kind == PIECE_DIV) index = expr_scale(exprs, index, piece.block);
-        at.at[piece.axis] = expr_add(exprs, at.at[piece.axis], index);
-    }
-    return at;
-}
-
 void lower_pointwise(Lowering *lowering, const Op *op) {
     Kernel kernel = kernel_begin(lowering, op);
     const Type *type = &op->results[0]->type;
     int rank = type->layout ? type->layout->count : type->rank;
     int lanes = rank ? pointwise_lanes(lowering, op) : 1;
-    Coordinates at = open_nest(&kernel, type, lanes);
+    Coordinates at = kernel_open_nest(&kernel, type, lanes);
     TileShape shape = {1, 1, lanes};
     for (int i = 0; i < op->result_count; i++) {
         Tile *tile = kernel_value_at(&kernel, cluster_yield(op, i), NULL, NULL, &at, shape);
@@ -56,10 +34,11 @@ void lower_pointwise(Lowering *lowering, const Op *op) {
     void lower_##id(Lowering *lowering, const Op *op) { lower_pointwise(lowering, op); }
 POINTWISE_ROW(ABS)
 POINTWISE_ROW(CAST)
-POINTWISE_ROW(CEIL) POINTWISE_ROW(ERF) POINTWISE_ROW(EXP) POINTWISE_ROW(EXPM1) POINTWISE_ROW(FLOOR)
-    POINTWISE_ROW(LOG) POINTWISE_ROW(LOG1P) POINTWISE_ROW(NEG) POINTWISE_ROW(NOT) POINTWISE_ROW(RELU)
-        POINTWISE_ROW(RSQRT) POINTWISE_ROW(SIGMOID) POINTWISE_ROW(SIGN) POINTWISE_ROW(SQRT)
-            POINTWISE_ROW(TANH) POINTWISE_ROW(ADD) POINTWISE_ROW(AND) POINTWISE_ROW(DIV) POINTWISE_ROW(EQ)
-                POINTWISE_ROW(GE) POINTWISE_ROW(GT) POINTWISE_ROW(LE) POINTWISE_ROW(LT) POINTWISE_ROW(MAX)
-                    POINTWISE_ROW(MIN) POINTWISE_ROW(MOD) POINTWISE_ROW(MUL) POINTWISE_ROW(NE)
-                        POINTWISE_ROW(OR) POINTWISE_ROW(POW) POINTWISE_ROW(SUB) POINTWISE_ROW(WHERE)
+POINTWISE_ROW(CEIL)
+POINTWISE_ROW(ERF) POINTWISE_ROW(EXP) POINTWISE_ROW(EXPM1) POINTWISE_ROW(FLOOR) POINTWISE_ROW(LOG)
+    POINTWISE_ROW(LOG1P) POINTWISE_ROW(NEG) POINTWISE_ROW(NOT) POINTWISE_ROW(RELU) POINTWISE_ROW(RSQRT)
+        POINTWISE_ROW(SIGMOID) POINTWISE_ROW(SIGN) POINTWISE_ROW(SQRT) POINTWISE_ROW(TANH) POINTWISE_ROW(ADD)
+            POINTWISE_ROW(AND) POINTWISE_ROW(DIV) POINTWISE_ROW(EQ) POINTWISE_ROW(GE) POINTWISE_ROW(GT)
+                POINTWISE_ROW(LE) POINTWISE_ROW(LT) POINTWISE_ROW(MAX) POINTWISE_ROW(MIN) POINTWISE_ROW(MOD)
+                    POINTWISE_ROW(MUL) POINTWISE_ROW(NE) POINTWISE_ROW(OR) POINTWISE_ROW(POW)
+                        POINTWISE_ROW(SUB) POINTWISE_ROW(WHERE)

@@ -64,16 +64,20 @@ static Coordinates open_places(Pool *p) {
     const Expr *zero = number(kernel, 0);
     const Layout *layout = p->type->layout;
     int64_t block = p->channel_lanes ? layout->pieces[layout->count - 1].block : 1;
-    const Expr *blocks = NULL;
+    const Expr *blocks = NULL, *extents[RANK_MAX];
+    for (int i = 0; i < p->type->rank; i++) {
+        extents[i] = p->type->dims[i];
+        if (i == p->first - 1) extents[i] = expr_ceildiv(exprs, extents[i], number(kernel, block));
+    }
+    Share share = kernel_share(kernel, extents, p->type->rank - 1, type_count_max(p->type));
     for (int i = 0; i < p->type->rank; i++) {
         if (i == p->first - 1 && p->channel_lanes)
-            blocks =
-                kernel_for(kernel, "c", zero, expr_ceildiv(exprs, p->type->dims[i], number(kernel, block)));
+            blocks = kernel_for_share(kernel, "c", i, extents[i], &share);
         else if (p->inside && !p->channel_lanes && i + 1 == p->type->rank)
             at.at[i] = expr_add(exprs, kernel_lanes(kernel, "i", zero, p->type->dims[i], p->lanes),
                                 lane_symbol(kernel));
         else
-            at.at[i] = kernel_for(kernel, "i", zero, p->type->dims[i]);
+            at.at[i] = kernel_for_share(kernel, "i", i, extents[i], &share);
     }
     if (blocks) {
         const Expr *within = kernel_lanes(kernel, "l", zero, number(kernel, block), p->lanes);
