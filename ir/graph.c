@@ -31,13 +31,15 @@ const AttrInfo attr_infos[ATTR_COUNT] = {
 
 OpKind op_from_text(const char *text, size_t length) {
     for (int i = 0; i < OP_COUNT; i++)
-        if (strlen(op_infos[i].text) == length && memcmp(op_infos[i].text, text, length) == 0) return (OpKind)i;
+        if (strlen(op_infos[i].text) == length && memcmp(op_infos[i].text, text, length) == 0)
+            return (OpKind)i;
     return OP_COUNT;
 }
 
 AttrId attr_from_text(const char *text, size_t length) {
     for (int i = 0; i < ATTR_COUNT; i++)
-        if (strlen(attr_infos[i].text) == length && memcmp(attr_infos[i].text, text, length) == 0) return (AttrId)i;
+        if (strlen(attr_infos[i].text) == length && memcmp(attr_infos[i].text, text, length) == 0)
+            return (AttrId)i;
     return ATTR_COUNT;
 }
 
@@ -196,8 +198,10 @@ void op_append(Block *block, Op *op) {
     op->parent = block;
     op->previous = block->last;
     op->next = NULL;
-    if (block->last) block->last->next = op;
-    else block->first = op;
+    if (block->last)
+        block->last->next = op;
+    else
+        block->first = op;
     block->last = op;
 }
 
@@ -205,16 +209,22 @@ void op_insert_before(Op *position, Op *op) {
     op->parent = position->parent;
     op->previous = position->previous;
     op->next = position;
-    if (position->previous) position->previous->next = op;
-    else position->parent->first = op;
+    if (position->previous)
+        position->previous->next = op;
+    else
+        position->parent->first = op;
     position->previous = op;
 }
 
 void op_remove(Op *op) {
-    if (op->previous) op->previous->next = op->next;
-    else op->parent->first = op->next;
-    if (op->next) op->next->previous = op->previous;
-    else op->parent->last = op->previous;
+    if (op->previous)
+        op->previous->next = op->next;
+    else
+        op->parent->first = op->next;
+    if (op->next)
+        op->next->previous = op->previous;
+    else
+        op->parent->last = op->previous;
     op->previous = op->next = NULL;
     op->parent = NULL;
 }
@@ -243,7 +253,9 @@ static Attr *attr_for(Module *module, Op *op, AttrId id) {
     return &op->attrs[at];
 }
 
-void op_set_int(Module *module, Op *op, AttrId id, int64_t value) { attr_for(module, op, id)->integer = value; }
+void op_set_int(Module *module, Op *op, AttrId id, int64_t value) {
+    attr_for(module, op, id)->integer = value;
+}
 void op_set_float(Module *module, Op *op, AttrId id, double value) { attr_for(module, op, id)->real = value; }
 
 void op_set_string(Module *module, Op *op, AttrId id, const char *value) {
@@ -298,8 +310,8 @@ bool op_axes_contain(const Op *op, int axis) {
 
 /* ---- Constants ---- */
 
-/* Constants by name and scalars by value, so that a module may have very many. Passes drop constants from the module's
- * list; the tables are rebuilt when its length is not what they know. */
+/* Constants by name and scalars by value, so that a module may have very many. Passes drop constants from the
+ * module's list; the tables are rebuilt when its length is not what they know. */
 struct ConstantTable {
     int count;
     NameTable names;

@@ -1,6 +1,6 @@
-/* The graph IR: SSA over tensors, with regions for scan and cluster. A Module owns everything through its arena; nothing
- * is freed singly. It holds the dims, constants, states and entries of all models of one compilation. This header never
- * speaks of how a value is computed on a machine. */
+/* The graph IR: SSA over tensors, with regions for scan and cluster. A Module owns everything through its
+ * arena; nothing is freed singly. It holds the dims, constants, states and entries of all models of one
+ * compilation. This header never speaks of how a value is computed on a machine. */
 #ifndef TENON_IR_GRAPH_H
 #define TENON_IR_GRAPH_H
 
@@ -74,14 +74,15 @@ typedef struct Attr {
 } Attr;
 
 /* How a tensor lies in memory: physical axes from outermost to innermost, each a piece of a logical axis.
- * NULL stands for row major. Only the last pieces of an axis may be a remainder. A halo is stored zeros around. */
+ * NULL stands for row major. Only the last pieces of an axis may be a remainder. A halo is stored zeros
+ * around. */
 typedef enum PieceKind { PIECE_WHOLE, PIECE_DIV, PIECE_MOD } PieceKind;
 
 typedef struct Piece {
     PieceKind kind;
     int axis;
-    int64_t block;                       /* DIV, MOD */
-    int64_t halo_before, halo_after;     /* WHOLE, in elements of the axis */
+    int64_t block;                   /* DIV, MOD */
+    int64_t halo_before, halo_after; /* WHOLE, in elements of the axis */
 } Piece;
 
 typedef struct Layout {
@@ -110,13 +111,14 @@ typedef struct Value {
     int index;        /* of the result or argument */
     const char *name; /* a hint for printing; may be NULL */
     Type type;
-    Op *op;           /* VALUE_RESULT */
-    Block *block;     /* VALUE_ARGUMENT */
+    Op *op;       /* VALUE_RESULT */
+    Block *block; /* VALUE_ARGUMENT */
     Constant *constant;
-    void *note;       /* scratch of one pass */
+    void *note; /* scratch of one pass */
 } Value;
 
-/* How a cluster is computed; empty fields are zero or NULL. Its text: schedule {variant = direct, tile = 6 x 2, ...}. */
+/* How a cluster is computed; empty fields are zero or NULL. Its text: schedule {variant = direct, tile = 6 x
+ * 2, ...}. */
 typedef struct Schedule {
     const char *variant;
     int rows, vectors, lanes; /* tile = rows x vectors x lanes */
@@ -139,8 +141,8 @@ struct Op {
     Block *parent;
 };
 
-/* A straight list of ops. A region's block may use values of the blocks around it. Ends with OP_YIELD, also an entry's:
- * its operands are the outputs, then the new values of the entry's states. */
+/* A straight list of ops. A region's block may use values of the blocks around it. Ends with OP_YIELD, also
+ * an entry's: its operands are the outputs, then the new values of the entry's states. */
 struct Block {
     int argument_count;
     Value **arguments;
@@ -172,9 +174,9 @@ struct Constant {
     const TensorSource *source; /* WEIGHTS; the value's type may differ by dtype (widened) and permutation */
     int permutation[RANK_MAX];  /* WEIGHTS: value axis i is source axis permutation[i] */
     bool permuted;
-    double *floats;             /* INLINE, by dtype class */
+    double *floats; /* INLINE, by dtype class */
     int64_t *integers;
-    Block *recipe;              /* RECIPE: ops on constants only, ends with OP_YIELD of one value */
+    Block *recipe; /* RECIPE: ops on constants only, ends with OP_YIELD of one value */
     Span span;
 };
 
@@ -191,7 +193,8 @@ typedef struct EqualityCheck {
     Span span;
 } EqualityCheck;
 
-/* Arguments of the block: inputs, then the values of |states|. Operands of its yield: outputs, then new states. */
+/* Arguments of the block: inputs, then the values of |states|. Operands of its yield: outputs, then new
+ * states. */
 typedef struct Entry {
     const char *model, *name; /* "LeNet5", "classify" */
     Block *block;

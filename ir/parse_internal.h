@@ -1,4 +1,5 @@
-/* Private to the parsers of both IRs: what the text of the loop IR has in common with that of the graph IR. */
+/* Private to the parsers of both IRs: what the text of the loop IR has in common with that of the graph IR.
+ */
 #ifndef TENON_IR_PARSE_INTERNAL_H
 #define TENON_IR_PARSE_INTERNAL_H
 

@@ -26,16 +26,25 @@ enum {
 };
 
 enum {
-    TENON_F32 = 1, TENON_F64 = 2, TENON_F16 = 3, TENON_BF16 = 4, TENON_I8 = 5,
-    TENON_I16 = 6, TENON_I32 = 7, TENON_I64 = 8, TENON_U8 = 9, TENON_BOOL = 10 /* uint8_t 0 or 1 */
+    TENON_F32 = 1,
+    TENON_F64 = 2,
+    TENON_F16 = 3,
+    TENON_BF16 = 4,
+    TENON_I8 = 5,
+    TENON_I16 = 6,
+    TENON_I32 = 7,
+    TENON_I64 = 8,
+    TENON_U8 = 9,
+    TENON_BOOL = 10 /* uint8_t 0 or 1 */
 };
 
-/* Who runs parallel work; NULL: the caller's own thread. parallel_for runs every index once, in any order, and returns
- * when all are done. */
+/* Who runs parallel work; NULL: the caller's own thread. parallel_for runs every index once, in any order,
+ * and returns when all are done. */
 typedef struct tenon_executor {
-    void   *context;
+    void *context;
     int32_t threads; /* a hint, never visible in the results */
-    void  (*parallel_for)(void *context, void (*item)(void *argument, int32_t index), void *argument, int32_t count);
+    void (*parallel_for)(void *context, void (*item)(void *argument, int32_t index), void *argument,
+                         int32_t count);
 } tenon_executor;
 
 /* One call through the uniform road. */

@@ -1,6 +1,7 @@
-/* Messages to the user: collected, sorted by place, printed in GNU form with the source line and a caret, or as JSON.
- * A Diagnostics object owns its messages (they live in its arena) and never prints by itself. Formats are ours; text
- * that comes from a file is always an argument, and control bytes in it are escaped when printed. */
+/* Messages to the user: collected, sorted by place, printed in GNU form with the source line and a caret, or
+ * as JSON. A Diagnostics object owns its messages (they live in its arena) and never prints by itself.
+ * Formats are ours; text that comes from a file is always an argument, and control bytes in it are escaped
+ * when printed. */
 #ifndef TENON_SUPPORT_DIAGNOSTICS_H
 #define TENON_SUPPORT_DIAGNOSTICS_H
 
@@ -9,7 +10,8 @@
 #include <stdbool.h>
 #include <stdio.h>
 
-/* Every message has a row in diagnostics.def: a stable id, a title and the page that `tenon explain` shows. */
+/* Every message has a row in diagnostics.def: a stable id, a title and the page that `tenon explain` shows.
+ */
 typedef enum DiagnosticId {
 #define DIAGNOSTIC(id, title, explanation) id,
 #include "support/diagnostics.def"
@@ -61,7 +63,8 @@ const char *diagnostic_explanation(DiagnosticId id);
 /* DIAGNOSTIC_ID_COUNT when there is none of that name. */
 DiagnosticId diagnostic_id_from_name(const char *name);
 
-/* The edit distance of two words, and the best of |names| for a suggestion (NULL when none is near enough). */
+/* The edit distance of two words, and the best of |names| for a suggestion (NULL when none is near enough).
+ */
 int edit_distance(const char *a, const char *b);
 const char *nearest_name(const char *wanted, const char *const *names, int count);
 

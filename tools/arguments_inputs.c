@@ -132,7 +132,8 @@ void inputs_read(Resolver *resolver) {
     for (int i = 0; i < signature->input_count && sound; i++) {
         if (resolver->specs[i].kind != INPUT_ABSENT) continue;
         if (resolver->words->fill)
-            resolver->specs[i] = (InputSpec){.kind = INPUT_RANDOM, .seed = resolver->words->seed + (uint64_t)i};
+            resolver->specs[i] =
+                (InputSpec){.kind = INPUT_RANDOM, .seed = resolver->words->seed + (uint64_t)i};
         else {
             Type plain = signature->input_types[i];
             plain.layout = NULL;

@@ -52,9 +52,9 @@ void library_call_end(LibraryCall *call);
 
 /* The file of a state: a line that tells of which network it is, then its bytes. */
 bool state_file_read(Arena *arena, Diagnostics *diagnostics, const Library *library, const char *path,
-                void *state);
+                     void *state);
 bool state_file_write(Arena *arena, Diagnostics *diagnostics, const Library *library, const char *path,
-                 const void *state);
+                      const void *state);
 
 /* ---- The commands; the result is the exit status ---- */
 

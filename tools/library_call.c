@@ -26,7 +26,7 @@ static const char *state_header(Arena *arena, const Library *library) {
 }
 
 bool state_file_read(Arena *arena, Diagnostics *diagnostics, const Library *library, const char *path,
-                void *state) {
+                     void *state) {
     library->info->reset(state);
     int descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (descriptor < 0 && errno == ENOENT) return true;
@@ -49,7 +49,7 @@ bool state_file_read(Arena *arena, Diagnostics *diagnostics, const Library *libr
 }
 
 bool state_file_write(Arena *arena, Diagnostics *diagnostics, const Library *library, const char *path,
-                 const void *state) {
+                      const void *state) {
     const char *header = state_header(arena, library);
     Outputs *outputs = outputs_create(arena, diagnostics);
     Output *output = outputs_add(outputs, path, OUTPUT_BINARY);

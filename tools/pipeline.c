@@ -15,10 +15,11 @@ static bool choose_target(Pipeline *pipeline, const char *name, TargetInfo *out)
     const char *tune = pipeline->options->values[OPTION_MTUNE];
     if (target_from_name(pipeline->arena, name, tune, out)) return true;
     if (target_from_name(pipeline->arena, name, NULL, out))
-        diagnose_error(pipeline->diagnostics, E0604, (Span){0},
-                       "unknown CPU '%s' of -mtune; known are native, the levels of -march, and models such as "
-                       "skylake-avx512 and znver4",
-                       tune);
+        diagnose_error(
+            pipeline->diagnostics, E0604, (Span){0},
+            "unknown CPU '%s' of -mtune; known are native, the levels of -march, and models such as "
+            "skylake-avx512 and znver4",
+            tune);
     else
         diagnose_error(pipeline->diagnostics, E0604, (Span){0},
                        "unknown CPU '%s'; known are x86-64-v2, x86-64-v3, x86-64-v4 and native", name);

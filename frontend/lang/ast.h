@@ -1,5 +1,5 @@
-/* The syntax tree of a .tn file: what was written, with a span on every node and nothing resolved. Nodes live in the
- * arena given to parse_file. Lists are linked through `next`. */
+/* The syntax tree of a .tn file: what was written, with a span on every node and nothing resolved. Nodes live
+ * in the arena given to parse_file. Lists are linked through `next`. */
 #ifndef TENON_FRONTEND_LANG_AST_H
 #define TENON_FRONTEND_LANG_AST_H
 
@@ -35,22 +35,36 @@ typedef enum ExpressionKind {
     EXPRESSION_MEMBER,      /* left.name */
     EXPRESSION_LIST,        /* [arguments] */
     EXPRESSION_TUPLE,       /* (arguments), two or more */
-    EXPRESSION_TYPE         /* f32[N, 4] standing where a dtype may: cast(x, f16) parses as NAME, this is for types */
+    EXPRESSION_TYPE /* f32[N, 4] standing where a dtype may: cast(x, f16) parses as NAME, this is for types */
 } ExpressionKind;
 
 typedef enum Operator {
-    OPERATOR_ADD, OPERATOR_SUB, OPERATOR_MUL, OPERATOR_DIV, OPERATOR_MOD, OPERATOR_MATMUL, OPERATOR_POWER,
-    OPERATOR_EQ, OPERATOR_NE, OPERATOR_LT, OPERATOR_LE, OPERATOR_GT, OPERATOR_GE, OPERATOR_AND, OPERATOR_OR,
-    OPERATOR_NEG, OPERATOR_NOT
+    OPERATOR_ADD,
+    OPERATOR_SUB,
+    OPERATOR_MUL,
+    OPERATOR_DIV,
+    OPERATOR_MOD,
+    OPERATOR_MATMUL,
+    OPERATOR_POWER,
+    OPERATOR_EQ,
+    OPERATOR_NE,
+    OPERATOR_LT,
+    OPERATOR_LE,
+    OPERATOR_GT,
+    OPERATOR_GE,
+    OPERATOR_AND,
+    OPERATOR_OR,
+    OPERATOR_NEG,
+    OPERATOR_NOT
 } Operator;
 
 /* An argument of a call, an element of a list, or a subscript; name is empty unless written `name=value`. */
 typedef struct Argument Argument;
 struct Argument {
     Argument *next;
-    Name name;          /* text NULL: positional */
-    Expression *value;  /* subscript: the index, or the slice's first bound (may be NULL) */
-    bool is_slice;      /* subscript with ':' */
+    Name name;               /* text NULL: positional */
+    Expression *value;       /* subscript: the index, or the slice's first bound (may be NULL) */
+    bool is_slice;           /* subscript with ':' */
     Expression *stop, *step; /* may be NULL */
     Span span;
 };
@@ -70,7 +84,7 @@ struct Expression {
     Operator operator;
     int64_t integer; /* INTEGER; BOOL 0 or 1 */
     double real;
-    Name name;       /* NAME, MEMBER */
+    Name name; /* NAME, MEMBER */
     const char *string;
     Expression *left, *right, *third;
     Argument *arguments;
@@ -88,10 +102,10 @@ struct Formal {
 /* `from [source:]"pattern" permute(..)`, or `from { local = "pattern" permute(..), ... }` */
 typedef struct Binding Binding;
 struct Binding {
-    Binding *next;      /* the entries of a { } list */
-    Name local;         /* text NULL: the whole layer or parameter */
-    Name source;        /* text NULL: the default weights */
-    const char *pattern; /* NULL: only a source or a permute was given */
+    Binding *next;         /* the entries of a { } list */
+    Name local;            /* text NULL: the whole layer or parameter */
+    Name source;           /* text NULL: the default weights */
+    const char *pattern;   /* NULL: only a source or a permute was given */
     Argument *permutation; /* NULL: none */
     Span span;
 };
@@ -136,7 +150,7 @@ struct Statement {
     Argument *options; /* axis=1, reverse=true */
     Argument *carries; /* h = h0 (name, value) */
     Expression *until;
-    Target *results;   /* -> ys, n */
+    Target *results; /* -> ys, n */
 };
 
 typedef enum FunctionKind { FUNCTION_FN, FUNCTION_ENTRY, FUNCTION_FORWARD } FunctionKind;
@@ -172,7 +186,7 @@ typedef enum MemberKind {
     MEMBER_FUNCTION,
     MEMBER_CONST, /* const name = value (one node per name) */
     MEMBER_DIM,
-    MEMBER_IF     /* if (condition) { body } else { otherwise } */
+    MEMBER_IF /* if (condition) { body } else { otherwise } */
 } MemberKind;
 
 struct Member {
@@ -195,8 +209,8 @@ typedef enum ItemKind {
     ITEM_IMPORT,  /* import "path" as name; */
     ITEM_WEIGHTS, /* weights name from "path"; name may be NULL */
     ITEM_DIM,
-    ITEM_CONST,   /* one node per name */
-    ITEM_OPTION,  /* option name = value; */
+    ITEM_CONST,  /* one node per name */
+    ITEM_OPTION, /* option name = value; */
     ITEM_BLOCK,
     ITEM_MODEL,
     ITEM_FUNCTION

@@ -1,7 +1,7 @@
-/* The reference interpreter of the graph IR: it defines the ops, and is written to be read. Two modes: |wide| keeps
- * floats in double throughout (the oracle for generated code); otherwise each result is rounded to its dtype and sums
- * are taken in double (folding, tests of passes). Layouts are ignored: they change no value. Tensors live in the
- * context's arena. */
+/* The reference interpreter of the graph IR: it defines the ops, and is written to be read. Two modes: |wide|
+ * keeps floats in double throughout (the oracle for generated code); otherwise each result is rounded to its
+ * dtype and sums are taken in double (folding, tests of passes). Layouts are ignored: they change no value.
+ * Tensors live in the context's arena. */
 #ifndef TENON_IR_EVAL_EVAL_H
 #define TENON_IR_EVAL_EVAL_H
 
@@ -18,7 +18,13 @@ typedef struct Tensor {
 } Tensor;
 
 /* Numbered as the TENON_E_* codes of runtime/abi.h. */
-typedef enum EvalStatus { EVAL_OK = 0, EVAL_DIM = 1, EVAL_SHAPE = 2, EVAL_INDEX = 6, EVAL_DIVIDE = 9 } EvalStatus;
+typedef enum EvalStatus {
+    EVAL_OK = 0,
+    EVAL_DIM = 1,
+    EVAL_SHAPE = 2,
+    EVAL_INDEX = 6,
+    EVAL_DIVIDE = 9
+} EvalStatus;
 
 typedef struct DimBinding {
     const Symbol *symbol;
@@ -43,27 +49,33 @@ Tensor *tensor_create(Arena *arena, DType dtype, int rank, const int64_t *dims);
 Tensor *tensor_from_bytes(Arena *arena, DType dtype, int rank, const int64_t *dims, const void *bytes);
 void tensor_to_bytes(const Tensor *tensor, void *bytes);
 
-/* The value of a constant: weights are widened or permuted as its type says, recipes evaluated (declared mode). */
+/* The value of a constant: weights are widened or permuted as its type says, recipes evaluated (declared
+ * mode). */
 Tensor *eval_constant(EvalContext *context, const Constant *constant);
 
-/* Runs an entry. |inputs| in order, then |states| (updated in place: pointers replaced). |out| receives output_count. */
-EvalStatus eval_entry(EvalContext *context, const Entry *entry, Tensor *const *inputs, Tensor **states, Tensor **out);
+/* Runs an entry. |inputs| in order, then |states| (updated in place: pointers replaced). |out| receives
+ * output_count. */
+EvalStatus eval_entry(EvalContext *context, const Entry *entry, Tensor *const *inputs, Tensor **states,
+                      Tensor **out);
 
 int64_t eval_expr(const EvalContext *context, const Expr *expr);
 
-/* One per row of ops.def (STRUCTURE rows are handled by the walker): |out| holds tensors of the right type and extents,
- * zeroed, for eval to fill. Rounding to the dtype and wrapping of integers are done by the caller afterwards. */
+/* One per row of ops.def (STRUCTURE rows are handled by the walker): |out| holds tensors of the right type
+ * and extents, zeroed, for eval to fill. Rounding to the dtype and wrapping of integers are done by the
+ * caller afterwards. */
 typedef void EvalFunction(EvalContext *context, const Op *op, Tensor *const *in, Tensor *const *out);
 #define OP(id, text, least, most, results, shape, traits, meaning) EvalFunction eval_##id;
 #include "ir/ops.def"
 #undef OP
 
-/* The scalar meaning of a pointwise op, shared with the loop interpreter: floats use f[], integers and bool i[]. */
+/* The scalar meaning of a pointwise op, shared with the loop interpreter: floats use f[], integers and bool
+ * i[]. */
 typedef struct Scalar {
     double f;
     int64_t i;
 } Scalar;
 /* |dtype| of the operands (of b for where), |to| of the result. Sets *out_divided_by_zero for integer / 0. */
-Scalar eval_pointwise_scalar(OpKind kind, DType dtype, DType to, Scalar a, Scalar b, Scalar c, bool *out_divided_by_zero);
+Scalar eval_pointwise_scalar(OpKind kind, DType dtype, DType to, Scalar a, Scalar b, Scalar c,
+                             bool *out_divided_by_zero);
 
 #endif

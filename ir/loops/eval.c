@@ -23,8 +23,8 @@ static int save_tiles(LoopEval *e, const LoopStatement *loop, bool next) {
     return mark;
 }
 
-/* Moves what save_tiles saved into the tiles within the loop. In its tail, positions that do not exist keep their old
- * value. */
+/* Moves what save_tiles saved into the tiles within the loop. In its tail, positions that do not exist keep
+ * their old value. */
 static void restore_tiles(LoopEval *e, const LoopStatement *loop, int mark) {
     bool masked = e->masked && loop->kind == LOOP_LANES;
     int at = mark;
@@ -74,7 +74,8 @@ static Flow run_rows(LoopEval *e, const LoopStatement *loop, int64_t low, int64_
     for (int i = 0; i < loop->plan_count; i++) {
         const RowPlan *plan = &loop->plan[i];
         e->rows = plan->height;
-        for (int64_t n = 0; flow == FLOW_ON && (plan->count ? n < plan->count : at + plan->height <= high); n++) {
+        for (int64_t n = 0; flow == FLOW_ON && (plan->count ? n < plan->count : at + plan->height <= high);
+             n++) {
             flow = run_step(e, loop, at);
             at += plan->height;
         }
@@ -127,10 +128,13 @@ static void run_call(LoopEval *e, const LoopStatement *call) {
     for (int i = 0; i < call->argument_count && !e->status; i++) {
         const Buffer *buffer = call->arguments[i].buffer;
         const Place *place = eval_place(e, buffer);
-        int64_t offset = eval_index(e, call->arguments[i].offset), bytes = (int64_t)dtype_bytes(buffer->dtype);
+        int64_t offset = eval_index(e, call->arguments[i].offset),
+                bytes = (int64_t)dtype_bytes(buffer->dtype);
         if (offset < 0 || offset > place->size / bytes)
             eval_fail_outside(e, "argument %d begins outside its buffer, at %lld", i, (long long)offset);
-        else eval_bind(e, call->callee->parameters[i], place->bytes + offset * bytes, place->size - offset * bytes);
+        else
+            eval_bind(e, call->callee->parameters[i], place->bytes + offset * bytes,
+                      place->size - offset * bytes);
     }
     e->function = call->callee;
     if (!e->status) run_body(e, &call->callee->body);
@@ -169,7 +173,8 @@ static Flow run_body(LoopEval *e, const LoopBody *body) {
 /* Dims that are no arguments of the entry stay at their least value, as in generated code. */
 static int bind_dims(LoopEval *e, const LoopFunction *entry, const int64_t *dims) {
     const Module *graph = e->module->graph;
-    for (int i = 0; i < graph->dims.count; i++) *eval_symbol(e, graph->dims.items[i]->symbol) = graph->dims.items[i]->symbol->min;
+    for (int i = 0; i < graph->dims.count; i++)
+        *eval_symbol(e, graph->dims.items[i]->symbol) = graph->dims.items[i]->symbol->min;
     for (int i = 0; i < entry->dim_count; i++) {
         const Symbol *symbol = entry->dims[i]->symbol;
         if (dims[i] < symbol->min || dims[i] > symbol->max) return EVAL_DIM;
@@ -216,15 +221,16 @@ static int run_entry(LoopEval *e, const LoopFunction *entry, const int64_t *dims
     if (!status) status = bind_arguments(e, entry, inputs, outputs);
     if (!status && entry->uses_state) status = check_pointer(state, STATE_ALIGN);
     for (int i = 0; i < entry->checks.count && !status; i++)
-        if (eval_index(e, entry->checks.items[i].left) != eval_index(e, entry->checks.items[i].right)) status = EVAL_SHAPE;
+        if (eval_index(e, entry->checks.items[i].left) != eval_index(e, entry->checks.items[i].right))
+            status = EVAL_SHAPE;
     if (status) return status;
     bind_memory(e, entry, state);
     run_body(e, &entry->body);
     return e->status;
 }
 
-int loops_eval(Arena *arena, LoopModule *module, const LoopFunction *entry, const int64_t *dims, void *const *inputs,
-               void *const *outputs, void *state, LoopEvalOptions options) {
+int loops_eval(Arena *arena, LoopModule *module, const LoopFunction *entry, const int64_t *dims,
+               void *const *inputs, void *const *outputs, void *state, LoopEvalOptions options) {
     assert(entry->is_entry);
     LoopEval e = {.arena = arena, .module = module, .options = options, .rows = 1, .function = entry};
     eval_create_symbols(&e);

@@ -1,14 +1,18 @@
-/* Tiles and memory. In the tail of a lanes loop, positions that do not exist load as 0 and are not stored; an access
- * without l is the same for all positions. */
+/* Tiles and memory. In the tail of a lanes loop, positions that do not exist load as 0 and are not stored; an
+ * access without l is the same for all positions. */
 #include "ir/loops/eval_internal.h"
 
 #include <string.h>
 
 /* ---- Tiles ---- */
 
-int eval_rows(const LoopEval *e, const Tile *tile) { return tile->rows == ROWS_SYMBOLIC ? e->rows : tile->rows; }
+int eval_rows(const LoopEval *e, const Tile *tile) {
+    return tile->rows == ROWS_SYMBOLIC ? e->rows : tile->rows;
+}
 
-int eval_count(const LoopEval *e, const Tile *tile) { return eval_rows(e, tile) * tile->vectors * tile->lanes; }
+int eval_count(const LoopEval *e, const Tile *tile) {
+    return eval_rows(e, tile) * tile->vectors * tile->lanes;
+}
 
 Scalar *eval_tile(LoopEval *e, const Tile *tile) { return e->tiles[tile->id].items; }
 
@@ -28,8 +32,9 @@ void eval_fail_outside(LoopEval *e, const char *format, ...) {
     if (e->status) return;
     va_list arguments;
     va_start(arguments, format);
-    diagnose_error(e->module->graph->diagnostics, E0506, e->statement ? e->statement->span : e->function->span, "@%s: %s",
-                   e->function->name, arena_vprintf(e->arena, format, arguments));
+    diagnose_error(e->module->graph->diagnostics, E0506,
+                   e->statement ? e->statement->span : e->function->span, "@%s: %s", e->function->name,
+                   arena_vprintf(e->arena, format, arguments));
     va_end(arguments);
     e->status = LOOP_EVAL_OUTSIDE;
 }
@@ -57,14 +62,15 @@ unsigned char *eval_address(LoopEval *e, const Access *access) {
     for (int i = 0; i < buffer->rank; i++) {
         int64_t index = eval_index(e, access->indices[i]);
         if (index < 0 || index >= place->extents[i]) {
-            eval_fail_outside(e, "index %d of %s is %lld; the axis has %lld elements", i, buffer->name, (long long)index,
-                              (long long)place->extents[i]);
+            eval_fail_outside(e, "index %d of %s is %lld; the axis has %lld elements", i, buffer->name,
+                              (long long)index, (long long)place->extents[i]);
             return NULL;
         }
         offset += index * place->strides[i];
     }
     if (offset >= 0 && offset < place->size / bytes) return place->bytes + offset * bytes;
-    eval_fail_outside(e, "element %lld of %s is outside the memory behind it", (long long)offset, buffer->name);
+    eval_fail_outside(e, "element %lld of %s is outside the memory behind it", (long long)offset,
+                      buffer->name);
     return NULL;
 }
 
@@ -82,14 +88,17 @@ Scalar scalar_load(DType dtype, const void *bytes) {
 }
 
 static void scalar_store(DType dtype, void *bytes, Scalar value) {
-    if (dtype_is_float(dtype)) dtype_store_float(dtype, bytes, value.f);
-    else dtype_store_integer(dtype, bytes, value.i);
+    if (dtype_is_float(dtype))
+        dtype_store_float(dtype, bytes, value.f);
+    else
+        dtype_store_integer(dtype, bytes, value.i);
 }
 
 /* Called for each element of the statement's tile, r and l set; |exists|: false beyond the end of a tail. */
 typedef void ElementVisitor(LoopEval *e, const LoopStatement *statement, Scalar *element, bool exists);
 
-static void visit_elements(LoopEval *e, const LoopStatement *statement, Scalar *elements, ElementVisitor *visit) {
+static void visit_elements(LoopEval *e, const LoopStatement *statement, Scalar *elements,
+                           ElementVisitor *visit) {
     const Tile *tile = statement->tile;
     int rows = eval_rows(e, tile), width = tile->vectors * tile->lanes;
     for (int r = 0; r < rows; r++)
@@ -144,7 +153,8 @@ void eval_reduce(LoopEval *e, const LoopStatement *statement) {
         memcpy(total, values, (size_t)operand->lanes * sizeof *total);
         for (int v = 1; v < operand->vectors; v++)
             for (int i = 0; i < operand->lanes; i++)
-                total[i] = eval_scalar(op, dtype, dtype, total[i], values[v * operand->lanes + i], (Scalar){0}, &failed);
+                total[i] = eval_scalar(op, dtype, dtype, total[i], values[v * operand->lanes + i],
+                                       (Scalar){0}, &failed);
         for (int half = operand->lanes / 2; half >= 1; half /= 2)
             for (int i = 0; i < half; i++)
                 total[i] = eval_scalar(op, dtype, dtype, total[i], total[half + i], (Scalar){0}, &failed);

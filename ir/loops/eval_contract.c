@@ -1,5 +1,5 @@
-/* contract: one element of the tile after the other, each over the whole nest. Which terms form a partial sum is decided
- * from the bounds of the ranges, as the generated code does. */
+/* contract: one element of the tile after the other, each over the whole nest. Which terms form a partial sum
+ * is decided from the bounds of the ranges, as the generated code does. */
 #include "ir/loops/eval_internal.h"
 
 #include <math.h>
@@ -8,7 +8,7 @@ typedef struct Contraction {
     LoopEval *e;
     const LoopStatement *statement;
     DType dtype;
-    bool straight;     /* both accesses move by constant strides along the innermost range */
+    bool straight;       /* both accesses move by constant strides along the innermost range */
     bool zero_a, zero_b; /* operands that read as 0: beyond the end of a tail */
 } Contraction;
 
@@ -42,7 +42,8 @@ static bool access_is_straight(const Access *access, const Symbol *symbol) {
 }
 
 /* Both ends are checked; what lies between them is inside, too. */
-static Stream open_stream(const Contraction *c, const Access *access, bool zero, int64_t *k, int64_t low, int64_t high) {
+static Stream open_stream(const Contraction *c, const Access *access, bool zero, int64_t *k, int64_t low,
+                          int64_t high) {
     if (zero) return (Stream){zeros, 0};
     *k = low;
     Stream stream = {eval_address(c->e, access), 0};
@@ -56,7 +57,8 @@ static Stream open_stream(const Contraction *c, const Access *access, bool zero,
 static float sum_f32(const Contraction *c, Stream a, Stream b, int64_t count, float sum) {
     bool fused = c->e->options.has_fma;
     for (int64_t i = 0; i < count; i++, a.bytes += a.stride, b.bytes += b.stride) {
-        float x = (float)dtype_load_float(DTYPE_F32, a.bytes), y = (float)dtype_load_float(DTYPE_F32, b.bytes);
+        float x = (float)dtype_load_float(DTYPE_F32, a.bytes),
+              y = (float)dtype_load_float(DTYPE_F32, b.bytes);
         if (fused) {
             sum = fmaf(x, y, sum);
         } else {
@@ -70,14 +72,16 @@ static float sum_f32(const Contraction *c, Stream a, Stream b, int64_t count, fl
 static void add_terms(const Contraction *c, int64_t low, int64_t high, Scalar *sum) {
     const LoopStatement *s = c->statement;
     int64_t *k = eval_symbol(c->e, s->k[s->depth - 1].symbol);
-    Stream a = open_stream(c, &s->a, c->zero_a, k, low, high), b = open_stream(c, &s->b, c->zero_b, k, low, high);
+    Stream a = open_stream(c, &s->a, c->zero_a, k, low, high),
+           b = open_stream(c, &s->b, c->zero_b, k, low, high);
     if (c->e->status) return;
     if (c->dtype == DTYPE_F32) {
         sum->f = (double)sum_f32(c, a, b, high - low, (float)sum->f);
         return;
     }
     for (int64_t i = low; i < high; i++, a.bytes += a.stride, b.bytes += b.stride)
-        *sum = eval_multiply_add(c->e, c->dtype, scalar_load(c->dtype, a.bytes), scalar_load(c->dtype, b.bytes), *sum);
+        *sum = eval_multiply_add(c->e, c->dtype, scalar_load(c->dtype, a.bytes),
+                                 scalar_load(c->dtype, b.bytes), *sum);
 }
 
 /* The nest from |level| inward, that level from |low| to |high|. */

@@ -1,5 +1,5 @@
-/* Values of symbols, and index expressions turned into sums over places where symbols keep their values: an interpreter
- * does little else than compute indices. */
+/* Values of symbols, and index expressions turned into sums over places where symbols keep their values: an
+ * interpreter does little else than compute indices. */
 #include "ir/loops/eval_internal.h"
 
 #include "support/checked.h"
@@ -28,7 +28,8 @@ int64_t *eval_symbol(LoopEval *e, const Symbol *symbol) {
 
 static int count_symbols(const LoopBody *body) {
     int count = 0;
-    for (const LoopStatement *s = body->first; s; s = s->next) count += 1 + s->depth + count_symbols(&s->body);
+    for (const LoopStatement *s = body->first; s; s = s->next)
+        count += 1 + s->depth + count_symbols(&s->body);
     return count;
 }
 
@@ -49,7 +50,8 @@ static IndexTerm term_form(LoopEval *e, const Term *term) {
 }
 
 static IndexForm *create_form(LoopEval *e, const Expr *expr) {
-    IndexForm *form = arena_alloc(e->arena, sizeof *form + sizeof(IndexTerm) * ((size_t)expr->term_count + 1));
+    IndexForm *form =
+        arena_alloc(e->arena, sizeof *form + sizeof(IndexTerm) * ((size_t)expr->term_count + 1));
     if (expr->kind != EXPR_SUM) {
         Term *term = NEW(e->arena, Term);
         *term = (Term){1, 1, NEW(e->arena, const Expr *)};
@@ -57,8 +59,10 @@ static IndexForm *create_form(LoopEval *e, const Expr *expr) {
         form->terms[form->count++] = term_form(e, term);
     }
     for (int i = 0; i < expr->term_count; i++) {
-        if (expr->terms[i].atom_count) form->terms[form->count++] = term_form(e, &expr->terms[i]);
-        else form->constant += expr->terms[i].coefficient;
+        if (expr->terms[i].atom_count)
+            form->terms[form->count++] = term_form(e, &expr->terms[i]);
+        else
+            form->constant += expr->terms[i].coefficient;
     }
     return form;
 }

@@ -34,10 +34,10 @@ typedef struct LoopEval {
     int64_t *row, *lane; /* the values of r and l */
     IndexForm **forms;   /* by expression id */
     uint32_t form_count;
-    Place *places;       /* by buffer id */
-    TileValue *tiles;    /* by tile id */
-    int rows;            /* what R stands for */
-    bool masked;         /* in the tail of a lanes loop: positions from |remaining| on do not exist */
+    Place *places;    /* by buffer id */
+    TileValue *tiles; /* by tile id */
+    int rows;         /* what R stands for */
+    bool masked;      /* in the tail of a lanes loop: positions from |remaining| on do not exist */
     int64_t remaining;
     VECTOR(Scalar) scratch;
     const LoopFunction *function;

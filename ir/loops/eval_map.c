@@ -1,5 +1,6 @@
-/* Scalar arithmetic as the generated code does it, and map. f32 operations are taken in double and rounded once more,
- * which is exact for + - * / and the square root, since a double has more than twice the digits. */
+/* Scalar arithmetic as the generated code does it, and map. f32 operations are taken in double and rounded
+ * once more, which is exact for + - * / and the square root, since a double has more than twice the digits.
+ */
 #include "ir/loops/eval_internal.h"
 
 #include <math.h>
@@ -67,7 +68,8 @@ static Scalar node_value(const MapFrame *frame, const MapNode *node, bool *out_f
     Scalar values[3] = {{0}};
     int count = node->kind == MAP_FMA ? 3 : op_infos[node->op].operands_min;
     for (int i = 0; i < count; i++) values[i] = operand_value(frame, node->operands[i], &dtypes[i]);
-    if (node->kind == MAP_FMA) return eval_multiply_add(frame->e, node->dtype, values[0], values[1], values[2]);
+    if (node->kind == MAP_FMA)
+        return eval_multiply_add(frame->e, node->dtype, values[0], values[1], values[2]);
     DType dtype = node->op == OP_WHERE ? dtypes[1] : dtypes[0];
     return eval_scalar(node->op, dtype, node->dtype, values[0], values[1], values[2], out_failed);
 }

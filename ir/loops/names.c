@@ -60,11 +60,14 @@ void names_begin_function(LoopNames *names) {
     for (int i = 0; i < graph->dims.count; i++) {
         const char *name = graph->dims.items[i]->name;
         bool hidden = strcmp(name, "r") == 0 || strcmp(name, "l") == 0;
-        push_symbol(names, graph->dims.items[i]->symbol, hidden ? arena_printf(names->arena, "@%s", name) : name);
+        push_symbol(names, graph->dims.items[i]->symbol,
+                    hidden ? arena_printf(names->arena, "@%s", name) : name);
     }
 }
 
-NamesMark names_enter(const LoopNames *names) { return (NamesMark){names->taken.count, names->symbols.count}; }
+NamesMark names_enter(const LoopNames *names) {
+    return (NamesMark){names->taken.count, names->symbols.count};
+}
 
 void names_leave(LoopNames *names, NamesMark mark) {
     names->taken.count = mark.taken;
@@ -93,8 +96,10 @@ const char *names_tile(const LoopNames *names, const Tile *tile) {
 }
 
 void names_print_buffer(const LoopNames *names, Text *text, const Buffer *buffer) {
-    if (buffer->kind == BUFFER_CONSTANT) global_print(text, buffer->constant->name);
-    else text_printf(text, "%%%s", names->buffers[buffer->id] ? names->buffers[buffer->id] : "?");
+    if (buffer->kind == BUFFER_CONSTANT)
+        global_print(text, buffer->constant->name);
+    else
+        text_printf(text, "%%%s", names->buffers[buffer->id] ? names->buffers[buffer->id] : "?");
 }
 
 /* ---- The order of terms: by their symbols as these were bound ---- */
@@ -120,7 +125,8 @@ static int compare_terms(LoopNames *names, const Term *a, const Term *b) {
 }
 
 static Term ordered_term(LoopNames *names, const Term *term) {
-    Term ordered = {term->coefficient, term->atom_count, NEW_ARRAY(names->arena, const Expr *, term->atom_count + 1)};
+    Term ordered = {term->coefficient, term->atom_count,
+                    NEW_ARRAY(names->arena, const Expr *, term->atom_count + 1)};
     for (int i = 0; i < term->atom_count; i++) {
         int at = i;
         for (; at > 0 && compare_exprs(names, term->atoms[i], ordered.atoms[at - 1]) < 0; at--)
@@ -143,7 +149,8 @@ static Term *ordered_terms(LoopNames *names, const Expr *sum) {
 
 static int compare_exprs(LoopNames *names, const Expr *a, const Expr *b) {
     if (a == b) return 0;
-    if (a->kind != b->kind) return a->kind == EXPR_SYMBOL ? -1 : b->kind == EXPR_SYMBOL ? 1 : (int)a->kind - (int)b->kind;
+    if (a->kind != b->kind)
+        return a->kind == EXPR_SYMBOL ? -1 : b->kind == EXPR_SYMBOL ? 1 : (int)a->kind - (int)b->kind;
     if (a->kind == EXPR_SYMBOL) return symbol_order(names, a->symbol) - symbol_order(names, b->symbol);
     if (a->kind != EXPR_SUM) {
         int order = compare_exprs(names, a->left, b->left);
@@ -194,7 +201,8 @@ static void print_atom(LoopNames *names, Text *text, const Expr *atom, bool insi
         print_extreme(names, text, atom);
     } else {
         if (inside_product) text_putc(text, '(');
-        bool closed = atom->left->kind == EXPR_SYMBOL || atom->left->kind == EXPR_MIN || atom->left->kind == EXPR_MAX;
+        bool closed =
+            atom->left->kind == EXPR_SYMBOL || atom->left->kind == EXPR_MIN || atom->left->kind == EXPR_MAX;
         print_enclosed(names, text, atom->left, !closed);
         text_putc(text, atom->kind == EXPR_FLOORDIV ? '/' : '%');
         print_enclosed(names, text, atom->right, !expr_is_constant(atom->right, NULL));
@@ -205,8 +213,10 @@ static void print_atom(LoopNames *names, Text *text, const Expr *atom, bool insi
 static void print_term(LoopNames *names, Text *text, const Term *term, bool first) {
     bool negative = term->coefficient < 0;
     uint64_t magnitude = negative ? -(uint64_t)term->coefficient : (uint64_t)term->coefficient;
-    if (!first) text_puts(text, negative ? " - " : " + ");
-    else if (negative) text_putc(text, '-');
+    if (!first)
+        text_puts(text, negative ? " - " : " + ");
+    else if (negative)
+        text_putc(text, '-');
     bool factor = magnitude != 1 || !term->atom_count;
     bool product = factor || term->atom_count > 1 || (first && negative);
     if (factor) text_printf(text, "%llu", (unsigned long long)magnitude);

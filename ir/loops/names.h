@@ -1,6 +1,6 @@
-/* Private to ir/loops: the names that the text of a loop program gives to its tiles, buffers and symbols, and index
- * expressions spelled with them. Hints are kept where they can be, made unique where they must; nameless tiles are
- * numbered in the order of the text. */
+/* Private to ir/loops: the names that the text of a loop program gives to its tiles, buffers and symbols, and
+ * index expressions spelled with them. Hints are kept where they can be, made unique where they must;
+ * nameless tiles are numbered in the order of the text. */
 #ifndef TENON_IR_LOOPS_NAMES_H
 #define TENON_IR_LOOPS_NAMES_H
 

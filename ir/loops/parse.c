@@ -15,7 +15,8 @@ static void complain_twice(LoopParser *parser, char sigil, const char *name, Spa
 
 void parser_add_tile(LoopParser *parser, Tile *tile, Token name) {
     for (int i = 0; i < parser->tiles.count; i++)
-        if (strcmp(parser->tiles.items[i].name, name.text) == 0) complain_twice(parser, '%', name.text, name.span);
+        if (strcmp(parser->tiles.items[i].name, name.text) == 0)
+            complain_twice(parser, '%', name.text, name.span);
     NamedTile named = {name.text, tile};
     vector_push(parser->module->arena, &parser->tiles, named);
     bool numbered = name.text[0] >= '0' && name.text[0] <= '9';
@@ -110,9 +111,12 @@ Buffer *parse_buffer(LoopParser *parser) {
             return buffer_of_constant(parser->module, graph->constants.items[i]);
     for (int i = parser->buffers.count - 1; token.kind == TOKEN_VALUE && i >= 0; i--)
         if (strcmp(parser->buffers.items[i].name, token.text) == 0) return parser->buffers.items[i].buffer;
-    if (token.kind == TOKEN_GLOBAL) reader_error(reader, token.span, "constant @%s is not defined", token.text);
-    else if (token.kind == TOKEN_VALUE) reader_error(reader, token.span, "buffer %%%s is not defined", token.text);
-    else reader_error(reader, token.span, "expected a buffer: %%name or @constant");
+    if (token.kind == TOKEN_GLOBAL)
+        reader_error(reader, token.span, "constant @%s is not defined", token.text);
+    else if (token.kind == TOKEN_VALUE)
+        reader_error(reader, token.span, "buffer %%%s is not defined", token.text);
+    else
+        reader_error(reader, token.span, "expected a buffer: %%name or @constant");
     return NULL;
 }
 
@@ -151,15 +155,18 @@ static void parse_dims(LoopParser *parser) {
     VECTOR(Dim *) dims = {0};
     bool listed = reader_take_word(reader, "dims");
     for (int i = 0; !listed && i < graph->dims.count; i++)
-        if (mentions(entry, graph->dims.items[i]->symbol)) vector_push(graph->arena, &dims, graph->dims.items[i]);
+        if (mentions(entry, graph->dims.items[i]->symbol))
+            vector_push(graph->arena, &dims, graph->dims.items[i]);
     while (listed && !reader->failed) {
         Span span = reader->token.span;
         const char *name = reader_word(reader, "a dim's name");
         Dim *found = NULL;
         for (int i = 0; i < graph->dims.count; i++)
             if (strcmp(graph->dims.items[i]->name, name) == 0) found = graph->dims.items[i];
-        if (found) vector_push(graph->arena, &dims, found);
-        else reader_error(reader, span, "dim %s is not defined", name);
+        if (found)
+            vector_push(graph->arena, &dims, found);
+        else
+            reader_error(reader, span, "dim %s is not defined", name);
         if (!reader_take_mark(reader, ',')) break;
     }
     entry->dims = dims.items;
@@ -199,8 +206,10 @@ static void parse_memory(LoopParser *parser) {
 static void name_entry(LoopParser *parser, const char *name, Span span) {
     LoopFunction *entry = parser->function;
     char *model = arena_strdup(parser->module->arena, name), *dot = strchr(model, '.');
-    if (!dot || dot == model || !dot[1]) reader_error(reader_of(parser), span, "an entry is named @Model.entry");
-    else *dot++ = 0;
+    if (!dot || dot == model || !dot[1])
+        reader_error(reader_of(parser), span, "an entry is named @Model.entry");
+    else
+        *dot++ = 0;
     entry->is_entry = true;
     entry->model = model;
     entry->entry_name = dot ? dot : "";
@@ -222,8 +231,10 @@ static void parse_function(LoopParser *parser, bool is_entry) {
     if (is_entry) parse_dims(parser);
     if (is_entry && reader_take_word(reader, "workspace")) function->workspace_bytes = reader_integer(reader);
     for (int i = 0; is_entry && i < function->parameter_count; i++) {
-        if (function->parameters[i]->written) function->output_count++;
-        else function->input_count++;
+        if (function->parameters[i]->written)
+            function->output_count++;
+        else
+            function->input_count++;
     }
     function->span = parse_place(parser, (Span){0}, span);
     parser->place = function->span;
@@ -253,7 +264,8 @@ static void parse_state(LoopParser *parser) {
     while (!reader->failed && !reader_at_mark(reader, '}')) {
         Span span = reader->token.span;
         Buffer *initial = parse_buffer(parser);
-        if (initial && initial->kind != BUFFER_CONSTANT) reader_error(reader, span, "a state starts as a constant");
+        if (initial && initial->kind != BUFFER_CONSTANT)
+            reader_error(reader, span, "a state starts as a constant");
         reader_expect_word(reader, "at");
         vector_push(arena, &state->buffers, initial);
         vector_push(arena, &state->offsets, reader_integer(reader));
@@ -275,12 +287,18 @@ LoopModule *loops_parse(Arena *arena, Diagnostics *diagnostics, const SourceFile
     Span version_span = reader->token.span;
     if (reader_integer(reader) != 1) reader_error(reader, version_span, "this program reads version 1");
     while (!reader->failed && reader->token.kind != TOKEN_END) {
-        if (reader_take_word(reader, "dim")) graph_parse_dim(&parser.graph);
-        else if (reader_take_word(reader, "const")) graph_parse_constant(&parser.graph);
-        else if (reader_take_word(reader, "state")) parse_state(&parser);
-        else if (reader_take_word(reader, "func")) parse_function(&parser, false);
-        else if (reader_take_word(reader, "entry")) parse_function(&parser, true);
-        else reader_error(reader, reader->token.span, "expected dim, const, state, func or entry");
+        if (reader_take_word(reader, "dim"))
+            graph_parse_dim(&parser.graph);
+        else if (reader_take_word(reader, "const"))
+            graph_parse_constant(&parser.graph);
+        else if (reader_take_word(reader, "state"))
+            parse_state(&parser);
+        else if (reader_take_word(reader, "func"))
+            parse_function(&parser, false);
+        else if (reader_take_word(reader, "entry"))
+            parse_function(&parser, true);
+        else
+            reader_error(reader, reader->token.span, "expected dim, const, state, func or entry");
     }
     return diagnostics_error_count(diagnostics) == errors ? parser.module : NULL;
 }

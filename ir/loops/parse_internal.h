@@ -1,4 +1,5 @@
-/* Private to ir/loops/parse*.c: one file being read. Tiles, buffers and symbols are found by name, innermost first. */
+/* Private to ir/loops/parse*.c: one file being read. Tiles, buffers and symbols are found by name, innermost
+ * first. */
 #ifndef TENON_IR_LOOPS_PARSE_INTERNAL_H
 #define TENON_IR_LOOPS_PARSE_INTERNAL_H
 
@@ -42,6 +43,7 @@ Tile *parse_tile(LoopParser *parser); /* NULL: reported */
 void parse_body(LoopParser *parser, LoopBody *body); /* up to `next` or the closing brace */
 
 /* parse_map.c */
-void parse_map(LoopParser *parser, LoopStatement *statement); /* behind the word map, up to the closing brace */
+void parse_map(LoopParser *parser,
+               LoopStatement *statement); /* behind the word map, up to the closing brace */
 
 #endif

@@ -1,4 +1,5 @@
-/* map %a, %b { t0 = mul a0, a1 : f32; t1 = relu t0 : f32 }. Nodes may have any names, and %a stands for an operand. */
+/* map %a, %b { t0 = mul a0, a1 : f32; t1 = relu t0 : f32 }. Nodes may have any names, and %a stands for an
+ * operand. */
 #include "ir/loops/parse_internal.h"
 
 #include <string.h>
@@ -87,8 +88,10 @@ static void parse_node(MapParser *map) {
     reader_expect_mark(reader, '=');
     Span span = reader->token.span;
     const char *word = reader_word(reader, "an operator");
-    if (strcmp(word, "const") == 0) integer = parse_number(map, &node);
-    else if (!reader->failed) parse_operation(map, &node, word, span);
+    if (strcmp(word, "const") == 0)
+        integer = parse_number(map, &node);
+    else if (!reader->failed)
+        parse_operation(map, &node, word, span);
     reader_expect_mark(reader, ':');
     node.dtype = parse_dtype(map);
     if (!integer && !dtype_is_float(node.dtype))

@@ -198,7 +198,8 @@ static void parse_next(LoopParser *parser, LoopStatement *loop) {
     }
 }
 
-static void parse_loop(LoopParser *parser, LoopBody *body, LoopStatementKind kind, const Tokens *results, Span span) {
+static void parse_loop(LoopParser *parser, LoopBody *body, LoopStatementKind kind, const Tokens *results,
+                       Span span) {
     Reader *reader = reader_of(parser);
     LoopStatement *loop = append(parser, body, kind, span);
     int symbols = reader->symbols.count, tiles = parser->tiles.count, buffers = parser->buffers.count;
@@ -212,8 +213,10 @@ static void parse_loop(LoopParser *parser, LoopBody *body, LoopStatementKind kin
     loop->span = parser->place = parse_place(parser, around, span);
     parser_bind(parser, &loop->range, name, name_span);
     if (!reader->failed && results->count != loop->carry_count)
-        reader_error(reader, span, "%d results for a loop that carries %d tiles", results->count, loop->carry_count);
-    for (int i = 0; i < loop->carry_count; i++) parser_add_tile(parser, loop->carries[i].inside, inside.items[i]);
+        reader_error(reader, span, "%d results for a loop that carries %d tiles", results->count,
+                     loop->carry_count);
+    for (int i = 0; i < loop->carry_count; i++)
+        parser_add_tile(parser, loop->carries[i].inside, inside.items[i]);
     reader_expect_mark(reader, '{');
     if (++parser->depth > LOOP_DEPTH_MAX) reader_error(reader, span, "loops are nested too deeply");
     parse_body(parser, &loop->body);
@@ -311,17 +314,24 @@ static void parse_value(LoopParser *parser, LoopBody *body, const char *word, To
         position->position = reader_expr(reader);
         parse_result(parser, position, name);
     } else {
-        reader_error(reader, word_span, "'%s' makes no tile; load, map, contract, reduce, position and for do", word);
+        reader_error(reader, word_span,
+                     "'%s' makes no tile; load, map, contract, reduce, position and for do", word);
     }
 }
 
 static void parse_action(LoopParser *parser, LoopBody *body, const char *word, Span span) {
-    if (strcmp(word, "store") == 0) parse_store(parser, body, span);
-    else if (strcmp(word, "index") == 0) parse_index(parser, body, span);
-    else if (strcmp(word, "local") == 0) parse_local(parser, body, span);
-    else if (strcmp(word, "exit") == 0) parse_exit(parser, body, span);
-    else if (strcmp(word, "call") == 0) parse_call(parser, body, span);
-    else reader_error(reader_of(parser), span, "there is no statement '%s'", word);
+    if (strcmp(word, "store") == 0)
+        parse_store(parser, body, span);
+    else if (strcmp(word, "index") == 0)
+        parse_index(parser, body, span);
+    else if (strcmp(word, "local") == 0)
+        parse_local(parser, body, span);
+    else if (strcmp(word, "exit") == 0)
+        parse_exit(parser, body, span);
+    else if (strcmp(word, "call") == 0)
+        parse_call(parser, body, span);
+    else
+        reader_error(reader_of(parser), span, "there is no statement '%s'", word);
 }
 
 static void parse_statement(LoopParser *parser, LoopBody *body) {
@@ -342,9 +352,12 @@ static void parse_statement(LoopParser *parser, LoopBody *body) {
         parse_loop(parser, body, parallel ? LOOP_PARALLEL : LOOP_FOR, &results, span);
         return;
     }
-    if (results.count > 1) reader_error(reader, word_span, "'%s' has one result", word);
-    else if (results.count) parse_value(parser, body, word, results.items[0], word_span);
-    else parse_action(parser, body, word, span);
+    if (results.count > 1)
+        reader_error(reader, word_span, "'%s' has one result", word);
+    else if (results.count)
+        parse_value(parser, body, word, results.items[0], word_span);
+    else
+        parse_action(parser, body, word, span);
     if (reader->failed) return;
     LoopStatement *last = body->last;
     last->span = parse_place(parser, last->kind == LOOP_CALL ? last->callee->span : parser->place, span);

@@ -15,11 +15,14 @@ typedef struct Printer {
 
 static void print_body(Printer *printer, const LoopBody *body, int indent);
 
-static void print_expr(Printer *printer, const Expr *expr) { names_print_expr(&printer->names, printer->text, expr); }
+static void print_expr(Printer *printer, const Expr *expr) {
+    names_print_expr(&printer->names, printer->text, expr);
+}
 
 /* A place is printed where it differs from the one around it; places in loop text itself never are. */
 static void print_place(Printer *printer, Span span, Span around) {
-    if (span.file == printer->module->text || (span.file == around.file && span.start == around.start)) return;
+    if (span.file == printer->module->text || (span.file == around.file && span.start == around.start))
+        return;
     place_print(printer->text, span);
 }
 
@@ -29,8 +32,10 @@ static void print_tile_name(Printer *printer, const Tile *tile) {
 
 static void print_tile_type(Printer *printer, const Tile *tile) {
     text_printf(printer->text, "%s<", dtype_text(tile->dtype));
-    if (tile->rows == ROWS_SYMBOLIC) text_putc(printer->text, 'R');
-    else text_printf(printer->text, "%d", tile->rows);
+    if (tile->rows == ROWS_SYMBOLIC)
+        text_putc(printer->text, 'R');
+    else
+        text_printf(printer->text, "%d", tile->rows);
     text_printf(printer->text, " x %d x %d>", tile->vectors, tile->lanes);
 }
 
@@ -93,14 +98,17 @@ static void print_node(Printer *printer, const MapNode *node) {
     Text *text = printer->text;
     if (node->kind == MAP_CONSTANT) {
         text_puts(text, "const ");
-        if (dtype_is_float(node->dtype)) text_double(text, node->real);
-        else text_printf(text, "%lld", (long long)node->integer);
+        if (dtype_is_float(node->dtype))
+            text_double(text, node->real);
+        else
+            text_printf(text, "%lld", (long long)node->integer);
     } else {
         int count = node->kind == MAP_FMA ? 3 : op_infos[node->op].operands_min;
         text_puts(text, node->kind == MAP_FMA ? "fma" : op_infos[node->op].text);
         for (int i = 0; i < count; i++) {
             int operand = node->operands[i];
-            text_printf(text, operand < 0 ? "%s a%d" : "%s t%d", i ? "," : "", operand < 0 ? -1 - operand : operand);
+            text_printf(text, operand < 0 ? "%s a%d" : "%s t%d", i ? "," : "",
+                        operand < 0 ? -1 - operand : operand);
         }
     }
     text_printf(text, " : %s", dtype_text(node->dtype));
@@ -192,8 +200,10 @@ static void print_loop(Printer *printer, const LoopStatement *loop, int indent) 
     printer->place = loop->span;
     print_body(printer, &loop->body, indent + 2);
     for (int i = 0; i < loop->carry_count; i++) {
-        if (i) text_puts(text, ", ");
-        else text_printf(text, "%*snext ", indent + 2, "");
+        if (i)
+            text_puts(text, ", ");
+        else
+            text_printf(text, "%*snext ", indent + 2, "");
         print_tile_name(printer, loop->carries[i].next);
         if (i + 1 == loop->carry_count) text_putc(text, '\n');
     }
@@ -219,7 +229,8 @@ static void print_call(Printer *printer, const LoopStatement *statement) {
 }
 
 static void print_index(Printer *printer, const LoopStatement *statement) {
-    text_printf(printer->text, "index %s = ", names_define_symbol(&printer->names, statement->range.symbol, "%"));
+    text_printf(printer->text,
+                "index %s = ", names_define_symbol(&printer->names, statement->range.symbol, "%"));
     print_tile_name(printer, statement->tile);
     text_puts(printer->text, " in ");
     print_bounds(printer, &statement->range);
@@ -271,8 +282,10 @@ static void print_statement(Printer *printer, const LoopStatement *statement, in
         break;
     case LOOP_CALL: print_call(printer, statement); break;
     }
-    if (statement->kind == LOOP_CALL) print_place(printer, statement->span, statement->callee->span);
-    else if (statement->kind > LOOP_PARALLEL) print_place(printer, statement->span, printer->place);
+    if (statement->kind == LOOP_CALL)
+        print_place(printer, statement->span, statement->callee->span);
+    else if (statement->kind > LOOP_PARALLEL)
+        print_place(printer, statement->span, printer->place);
     text_putc(text, '\n');
 }
 
@@ -282,7 +295,8 @@ static void print_body(Printer *printer, const LoopBody *body, int indent) {
 
 /* ---- Functions ---- */
 
-/* The names of an entry's parameters are part of the interface: where another name must stand for one, both are told. */
+/* The names of an entry's parameters are part of the interface: where another name must stand for one, both
+ * are told. */
 static void print_parameter(Printer *printer, const Buffer *buffer, bool is_entry) {
     const char *name = names_define_buffer(&printer->names, buffer);
     text_printf(printer->text, "%s%%%s", buffer->written ? "out " : "", name);
@@ -298,15 +312,18 @@ static void print_signature(Printer *printer, const LoopFunction *function) {
     Text *text = printer->text;
     text_puts(text, function->is_entry ? "\nentry " : "\nfunc ");
     if (function->is_entry)
-        global_print(text, arena_printf(printer->module->arena, "%s.%s", function->model, function->entry_name));
-    else global_print(text, function->name);
+        global_print(text,
+                     arena_printf(printer->module->arena, "%s.%s", function->model, function->entry_name));
+    else
+        global_print(text, function->name);
     text_putc(text, '(');
     for (int i = 0; i < function->parameter_count; i++) {
         if (i) text_puts(text, ", ");
         print_parameter(printer, function->parameters[i], function->is_entry);
     }
     text_putc(text, ')');
-    for (int i = 0; i < function->dim_count; i++) text_printf(text, "%s%s", i ? ", " : " dims ", function->dims[i]->name);
+    for (int i = 0; i < function->dim_count; i++)
+        text_printf(text, "%s%s", i ? ", " : " dims ", function->dims[i]->name);
     if (function->is_entry) text_printf(text, " workspace %lld", (long long)function->workspace_bytes);
     print_place(printer, function->span, (Span){0});
 }

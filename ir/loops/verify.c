@@ -12,7 +12,8 @@ Diagnostic *verify_complain(LoopVerifier *v, Span span, const char *format, ...)
     va_end(arguments);
     v->good = false;
     const char *where = v->function ? arena_printf(v->arena, "@%s: ", v->function->name) : "";
-    return diagnose_error(v->module->graph->diagnostics, E0504, span, "after %s: %s%s", v->stage, where, message);
+    return diagnose_error(v->module->graph->diagnostics, E0504, span, "after %s: %s%s", v->stage, where,
+                          message);
 }
 
 const char *buffer_text(const LoopVerifier *v, const Buffer *buffer) {
@@ -35,7 +36,9 @@ void verify_expr(LoopVerifier *v, const Expr *expr, bool in_tile, Span span) {
         verify_complain(v, span, "an expression is missing");
     } else if (expr->kind == EXPR_SYMBOL) {
         if (expr->symbol == v->module->row || expr->symbol == v->module->lane) {
-            if (!in_tile) verify_complain(v, span, "%s has a meaning only where a tile is accessed", expr->symbol->name);
+            if (!in_tile)
+                verify_complain(v, span, "%s has a meaning only where a tile is accessed",
+                                expr->symbol->name);
         } else if (!symbol_known(v, expr->symbol)) {
             verify_complain(v, span, "the symbol %s is not known here", expr->symbol->name);
         }
@@ -66,20 +69,25 @@ int verify_rows(const LoopVerifier *v, const Tile *tile) {
 }
 
 void verify_use(LoopVerifier *v, const Tile *tile, Span span) {
-    if (!tile) verify_complain(v, span, "a tile is missing");
+    if (!tile)
+        verify_complain(v, span, "a tile is missing");
     else if (v->tiles[tile->id] <= 0)
-        verify_complain(v, span, "a tile is used that is not defined before it, in the same body or one around");
+        verify_complain(v, span,
+                        "a tile is used that is not defined before it, in the same body or one around");
     else if (v->tiles[tile->id] <= v->hidden)
-        verify_complain(v, span, "a tile from outside a parallel loop is used in it; pass it through a buffer");
+        verify_complain(v, span,
+                        "a tile from outside a parallel loop is used in it; pass it through a buffer");
 }
 
 static void verify_shape(LoopVerifier *v, const Tile *tile, Span span) {
     int width = tile->vectors * tile->lanes;
-    if (tile->rows < 0 || tile->rows > TILE_ROWS_MAX || tile->vectors < 1 || tile->lanes < 1 || tile->lanes > LANES_MAX ||
-        (tile->lanes & (tile->lanes - 1)) || tile->vectors > TILE_WIDTH_MAX || width > TILE_WIDTH_MAX)
-        verify_complain(v, span,
-                        "a tile of %s: rows go up to %d, lanes are a power of two up to %d, vectors x lanes at most %d",
-                        tile_text(v, tile), TILE_ROWS_MAX, LANES_MAX, TILE_WIDTH_MAX);
+    if (tile->rows < 0 || tile->rows > TILE_ROWS_MAX || tile->vectors < 1 || tile->lanes < 1 ||
+        tile->lanes > LANES_MAX || (tile->lanes & (tile->lanes - 1)) || tile->vectors > TILE_WIDTH_MAX ||
+        width > TILE_WIDTH_MAX)
+        verify_complain(
+            v, span,
+            "a tile of %s: rows go up to %d, lanes are a power of two up to %d, vectors x lanes at most %d",
+            tile_text(v, tile), TILE_ROWS_MAX, LANES_MAX, TILE_WIDTH_MAX);
     else if (tile->rows == ROWS_SYMBOLIC && !v->rows)
         verify_complain(v, span, "%s outside a rows loop: nothing gives R its value", tile_text(v, tile));
     else if (v->lanes && width != 1 && width != v->lanes->step)
@@ -107,29 +115,37 @@ static void verify_plan(LoopVerifier *v, const LoopStatement *loop) {
     const Expr *extent = expr_sub(v->module->graph->exprs, loop->range.high, loop->range.low);
     int64_t rest = extent->min < 0 ? 0 : extent->min, known;
     bool exact = expr_is_constant(extent, &known), covers = false, filled = false;
-    if (loop->plan_count < 1 || loop->plan_count > ROW_PLAN_MAX) verify_complain(v, loop->span, "a rows loop needs a plan");
+    if (loop->plan_count < 1 || loop->plan_count > ROW_PLAN_MAX)
+        verify_complain(v, loop->span, "a rows loop needs a plan");
     for (int i = 0; i < loop->plan_count && i < ROW_PLAN_MAX; i++) {
         const RowPlan *plan = &loop->plan[i];
         if (plan->height < 1 || plan->height > TILE_ROWS_MAX || plan->count < 0) {
             verify_complain(v, loop->span, "heights go from 1 to %d", TILE_ROWS_MAX);
             return;
         }
-        rest -= plan->count ? (int64_t)plan->height * plan->count : exact ? rest / plan->height * plan->height : 0;
+        rest -= plan->count ? (int64_t)plan->height * plan->count
+                : exact     ? rest / plan->height * plan->height
+                            : 0;
         if (rest < 0 || (plan->count && filled && !exact)) {
-            verify_complain(v, loop->span, "the heights of the plan may add up to more rows than the loop has");
+            verify_complain(v, loop->span,
+                            "the heights of the plan may add up to more rows than the loop has");
             return;
         }
         filled |= !plan->count;
         covers = plan->height == 1 && !plan->count;
     }
-    if (exact && rest) verify_complain(v, loop->span, "the plan leaves out %lld of the loop's rows", (long long)rest);
-    if (!exact && !covers) verify_complain(v, loop->span, "the plan must end with height 1, as often as it fits");
+    if (exact && rest)
+        verify_complain(v, loop->span, "the plan leaves out %lld of the loop's rows", (long long)rest);
+    if (!exact && !covers)
+        verify_complain(v, loop->span, "the plan must end with height 1, as often as it fits");
 }
 
 static void verify_parallel(LoopVerifier *v, const LoopStatement *loop) {
     int64_t items;
-    if (v->function->is_entry) verify_complain(v, loop->span, "an entry has no parallel loops of its own");
-    else if (v->parent) verify_complain(v, loop->span, "a parallel loop must be the outermost of its function");
+    if (v->function->is_entry)
+        verify_complain(v, loop->span, "an entry has no parallel loops of its own");
+    else if (v->parent)
+        verify_complain(v, loop->span, "a parallel loop must be the outermost of its function");
     if (!expr_equals(loop->range.low, 0) || !expr_is_constant(loop->range.high, &items) || items < 1)
         verify_complain(v, loop->span, "a parallel loop goes from 0 to a constant number of items");
 }
@@ -143,7 +159,8 @@ static void verify_kind(LoopVerifier *v, const LoopStatement *loop) {
         verify_plan(v, loop);
     } else if (loop->kind == LOOP_LANES) {
         if (v->lanes) verify_complain(v, loop->span, "lanes loops do not nest: a tile has one mask");
-        if (loop->step > TILE_WIDTH_MAX) verify_complain(v, loop->span, "a tile has at most %d lanes", TILE_WIDTH_MAX);
+        if (loop->step > TILE_WIDTH_MAX)
+            verify_complain(v, loop->span, "a tile has at most %d lanes", TILE_WIDTH_MAX);
     } else if (loop->kind == LOOP_PARALLEL) {
         verify_parallel(v, loop);
     }
@@ -161,8 +178,8 @@ static void verify_carries(LoopVerifier *v, const LoopStatement *loop) {
         }
         if (!tiles_agree(carry->initial, carry->inside) || !tiles_agree(carry->initial, carry->next) ||
             !tiles_agree(carry->initial, carry->result))
-            verify_complain(v, loop->span, "a carried tile starts as %s and goes on as %s", tile_text(v, carry->initial),
-                            tile_text(v, carry->next));
+            verify_complain(v, loop->span, "a carried tile starts as %s and goes on as %s",
+                            tile_text(v, carry->initial), tile_text(v, carry->next));
         vectors += verify_rows(v, carry->initial) * carry->initial->vectors;
         if (vectors > CARRIED_MAX) {
             verify_complain(v, loop->span, "the loop carries more than %d vectors", CARRIED_MAX);
@@ -238,7 +255,8 @@ static void verify_local(LoopVerifier *v, const LoopStatement *s) {
     }
     verify_buffer(v, s->local, s->span);
     for (int i = 0; i < s->local->rank; i++) {
-        if (expr_is_constant(s->local->extents[i], NULL) && expr_is_constant(s->local->strides[i], NULL)) continue;
+        if (expr_is_constant(s->local->extents[i], NULL) && expr_is_constant(s->local->strides[i], NULL))
+            continue;
         verify_complain(v, s->span, "%s is local and needs constant extents", buffer_text(v, s->local));
         return;
     }
@@ -246,7 +264,8 @@ static void verify_local(LoopVerifier *v, const LoopStatement *s) {
     v->local_bytes += bytes > LOCAL_BYTES_MAX ? (int64_t)LOCAL_BYTES_MAX + 1 : bytes * v->copies;
     if (v->local_bytes > LOCAL_BYTES_MAX) {
         v->local_bytes = 0;
-        verify_complain(v, s->span, "the local buffers of a function take more than %d bytes of the stack", LOCAL_BYTES_MAX);
+        verify_complain(v, s->span, "the local buffers of a function take more than %d bytes of the stack",
+                        LOCAL_BYTES_MAX);
     }
 }
 
@@ -256,7 +275,8 @@ static void verify_exit(LoopVerifier *v, const LoopStatement *s) {
         verify_complain(v, s->span, "exit takes one bool, not %s", tile_text(v, s->tile));
     if (!v->function->is_entry || !v->parent || v->parent->kind != LOOP_FOR)
         verify_complain(v, s->span, "exit stands only in a for loop of an entry");
-    else if (v->parent->carry_count) verify_complain(v, s->span, "a loop with an exit carries no tiles");
+    else if (v->parent->carry_count)
+        verify_complain(v, s->span, "a loop with an exit carries no tiles");
 }
 
 /* What the callee may touch lies in the buffer. */
@@ -276,22 +296,26 @@ static void verify_argument(LoopVerifier *v, const LoopStatement *call, int inde
     const CallArgument *argument = &call->arguments[index];
     const Buffer *parameter = call->callee->parameters[index], *buffer = argument->buffer;
     if (!buffer || (buffer->kind != BUFFER_CONSTANT && !v->buffers[buffer->id])) {
-        verify_complain(v, call->span, "argument %d of @%s is no buffer known here", index, call->callee->name);
+        verify_complain(v, call->span, "argument %d of @%s is no buffer known here", index,
+                        call->callee->name);
         return;
     }
     bool good = v->good;
     v->good = true;
     verify_expr(v, argument->offset, false, call->span);
     if (buffer->dtype != parameter->dtype)
-        verify_complain(v, call->span, "argument %d of @%s holds %s, the parameter %s", index, call->callee->name,
-                        dtype_text(buffer->dtype), dtype_text(parameter->dtype));
-    bool read_only = buffer->kind == BUFFER_CONSTANT || (buffer->kind == BUFFER_PARAMETER && !buffer->written);
+        verify_complain(v, call->span, "argument %d of @%s holds %s, the parameter %s", index,
+                        call->callee->name, dtype_text(buffer->dtype), dtype_text(parameter->dtype));
+    bool read_only =
+        buffer->kind == BUFFER_CONSTANT || (buffer->kind == BUFFER_PARAMETER && !buffer->written);
     if (parameter->written && read_only)
-        verify_complain(v, call->span, "@%s writes to %s, which is only read here", call->callee->name, buffer_text(v, buffer));
+        verify_complain(v, call->span, "@%s writes to %s, which is only read here", call->callee->name,
+                        buffer_text(v, buffer));
     for (int i = 0; i < index; i++)
         if (call->arguments[i].buffer == buffer && call->arguments[i].offset == argument->offset &&
             (parameter->written || call->callee->parameters[i]->written))
-            verify_complain(v, call->span, "@%s gets %s twice and writes to it", call->callee->name, buffer_text(v, buffer));
+            verify_complain(v, call->span, "@%s gets %s twice and writes to it", call->callee->name,
+                            buffer_text(v, buffer));
     if (v->good) verify_reach(v, call, index);
     v->good &= good;
 }
@@ -307,8 +331,8 @@ static void verify_call(LoopVerifier *v, const LoopStatement *call) {
     if (!v->function->is_entry || v->rows || v->lanes)
         verify_complain(v, call->span, "calls stand only in entries, outside rows and lanes loops");
     if (call->argument_count != callee->parameter_count) {
-        verify_complain(v, call->span, "@%s takes %d arguments, not %d", callee->name, callee->parameter_count,
-                        call->argument_count);
+        verify_complain(v, call->span, "@%s takes %d arguments, not %d", callee->name,
+                        callee->parameter_count, call->argument_count);
         return;
     }
     for (int i = 0; i < call->argument_count; i++) verify_argument(v, call, i);
@@ -327,9 +351,12 @@ static void verify_statement(LoopVerifier *v, const LoopStatement *s) {
     case LOOP_STORE: verify_value(v, s); return;
     default: break;
     }
-    if (!s->tile) verify_complain(v, s->span, "a tile is missing");
-    else if (s->kind == LOOP_MAP) verify_map(v, s);
-    else verify_value(v, s);
+    if (!s->tile)
+        verify_complain(v, s->span, "a tile is missing");
+    else if (s->kind == LOOP_MAP)
+        verify_map(v, s);
+    else
+        verify_value(v, s);
     define(v, s->tile, s->span);
 }
 
@@ -353,8 +380,10 @@ static void verify_parameters(LoopVerifier *v, const LoopFunction *f) {
             stride = expr_mul(v->module->graph->exprs, stride, buffer->extents[axis]);
         }
         if (!plain)
-            verify_complain(v, f->span, "%s of an entry must be row major, of at most %d axes", buffer_text(v, buffer), RANK_MAX);
-        if (buffer->written != (i >= f->input_count)) verify_complain(v, f->span, "outputs stand behind all inputs");
+            verify_complain(v, f->span, "%s of an entry must be row major, of at most %d axes",
+                            buffer_text(v, buffer), RANK_MAX);
+        if (buffer->written != (i >= f->input_count))
+            verify_complain(v, f->span, "outputs stand behind all inputs");
     }
 }
 
@@ -367,7 +396,8 @@ static void verify_dims(LoopVerifier *v, const LoopFunction *entry) {
         for (int j = 0; j < entry->parameter_count; j++)
             for (int axis = 0; axis < entry->parameters[j]->rank; axis++)
                 used |= expr_uses(entry->parameters[j]->extents[axis], dim->symbol);
-        if (used && !given) verify_complain(v, entry->span, "dim %s is used, but is no argument of the entry", dim->name);
+        if (used && !given)
+            verify_complain(v, entry->span, "dim %s is used, but is no argument of the entry", dim->name);
     }
 }
 
@@ -376,7 +406,8 @@ static void verify_entry(LoopVerifier *v, const LoopFunction *entry) {
         verify_complain(v, entry->span, "inputs and outputs are miscounted");
     for (int i = 0; v->module->functions.items[i] != entry; i++) {
         const LoopFunction *other = v->module->functions.items[i];
-        if (other->is_entry && strcmp(other->model, entry->model) == 0 && strcmp(other->entry_name, entry->entry_name) == 0)
+        if (other->is_entry && strcmp(other->model, entry->model) == 0 &&
+            strcmp(other->entry_name, entry->entry_name) == 0)
             verify_complain(v, entry->span, "there are two entries of this name");
     }
     verify_dims(v, entry);
@@ -395,8 +426,10 @@ static void verify_function(LoopVerifier *v, const LoopFunction *function) {
     v->copies = 1;
     v->local_bytes = 0;
     verify_parameters(v, function);
-    if (function->is_entry) verify_entry(v, function);
-    else if (function->buffers.count) verify_complain(v, function->span, "only entries have workspace and state");
+    if (function->is_entry)
+        verify_entry(v, function);
+    else if (function->buffers.count)
+        verify_complain(v, function->span, "only entries have workspace and state");
     verify_body(v, &function->body);
     if (function->is_entry && v->good) verify_workspace(v, function);
     leave_scope(v, 0, 0);
@@ -406,8 +439,13 @@ static void verify_function(LoopVerifier *v, const LoopFunction *function) {
 }
 
 bool loops_verify(LoopModule *module, const char *stage, int registers, int register_bytes, bool has_fma) {
-    LoopVerifier v = {.module = module, .arena = arena_create(), .stage = stage, .registers = registers,
-                      .register_bytes = register_bytes, .has_fma = has_fma, .good = true};
+    LoopVerifier v = {.module = module,
+                      .arena = arena_create(),
+                      .stage = stage,
+                      .registers = registers,
+                      .register_bytes = register_bytes,
+                      .has_fma = has_fma,
+                      .good = true};
     v.tiles = NEW_ARRAY(v.arena, int, module->next_tile_id + 1);
     v.buffers = NEW_ARRAY(v.arena, unsigned char, module->next_buffer_id + 1);
     verify_states(&v);

@@ -1,6 +1,7 @@
-/* Indices that certainly leave their axis. The proof is a witness: a step of the loops around that is reached, at which
- * the index, an expression over dims alone, is outside for all their values. Loops are tried at their first and at
- * their last step; where some loop might not run at all, nothing is proven and nothing is said. */
+/* Indices that certainly leave their axis. The proof is a witness: a step of the loops around that is
+ * reached, at which the index, an expression over dims alone, is outside for all their values. Loops are
+ * tried at their first and at their last step; where some loop might not run at all, nothing is proven and
+ * nothing is said. */
 #include "ir/loops/verify_internal.h"
 
 typedef struct Witness {
@@ -24,8 +25,9 @@ static void require_step(Witness *w, const Range *range) {
     vector_push(w->v->arena, &w->trips, expr_sub(w->v->module->graph->exprs, range->high, range->low));
 }
 
-/* The position in a tile, r or l, at its last value: the tiles of the loop around meet the loop's end exactly, so that
- * variable + position is at most high - 1. False: a mixture of the two that this does not resolve. */
+/* The position in a tile, r or l, at its last value: the tiles of the loop around meet the loop's end
+ * exactly, so that variable + position is at most high - 1. False: a mixture of the two that this does not
+ * resolve. */
 static bool replace_last_position(Witness *w, const Symbol *position, const LoopStatement *loop) {
     ExprTable *exprs = w->v->module->graph->exprs;
     if (!expr_uses(w->index, position)) return true;
@@ -48,8 +50,10 @@ static bool replace_positions(Witness *w, const Tile *tile, bool last) {
         replace(w, module->lane, constant(w, 0));
         return true;
     }
-    if (tile && tile->rows != ROWS_SYMBOLIC) replace(w, module->row, constant(w, tile->rows - 1));
-    else if (w->v->rows && !replace_last_position(w, module->row, w->v->rows)) return false;
+    if (tile && tile->rows != ROWS_SYMBOLIC)
+        replace(w, module->row, constant(w, tile->rows - 1));
+    else if (w->v->rows && !replace_last_position(w, module->row, w->v->rows))
+        return false;
     if (!lanes_of_loop) replace(w, module->lane, constant(w, width - 1));
     return !lanes_of_loop || replace_last_position(w, module->lane, w->v->lanes);
 }
@@ -61,7 +65,8 @@ static void replace_variable(Witness *w, const ActiveSymbol *active, bool last) 
     const LoopStatement *loop = active->statement;
     const Expr *slope = expr_coefficient(exprs, w->index, range->symbol), *value = range->low;
     if (slope && slope->max <= 0) last = !last;
-    int64_t step = loop && (loop->kind == LOOP_FOR || loop->kind == LOOP_LANES) && loop->step > 1 ? loop->step : 1;
+    int64_t step =
+        loop && (loop->kind == LOOP_FOR || loop->kind == LOOP_LANES) && loop->step > 1 ? loop->step : 1;
     if (last && !(loop && loop->kind == LOOP_ROWS)) {
         const Expr *way = expr_add_constant(exprs, expr_sub(exprs, range->high, range->low), -1);
         const Expr *steps = expr_floordiv(exprs, way, constant(w, step));

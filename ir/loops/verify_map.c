@@ -1,4 +1,5 @@
-/* map: operands that fit the result, nodes that use earlier ones, element types as the operators take them. */
+/* map: operands that fit the result, nodes that use earlier ones, element types as the operators take them.
+ */
 #include "ir/loops/verify_internal.h"
 
 /* What an operator takes and yields. */
@@ -47,9 +48,9 @@ static const char *type_fault(OpKind op, const DType *types, int count, DType re
     DType first = types[0];
     if (rule == RULE_CAST) return NULL;
     if (rule == RULE_WHERE)
-        return first != DTYPE_BOOL                           ? "the condition is no bool"
+        return first != DTYPE_BOOL                          ? "the condition is no bool"
                : types[1] != types[2] || types[1] != result ? "both values and the result have one type"
-                                                             : NULL;
+                                                            : NULL;
     for (int i = 1; i < count; i++)
         if (types[i] != first) return "the operands have different types";
     if (is_half(first)) return "f16 and bf16 are only moved and cast";
@@ -69,7 +70,8 @@ static void verify_node(LoopVerifier *v, const LoopStatement *map, int index) {
     DType types[3];
     if (node->kind == MAP_CONSTANT) {
         if (!constant_fits(node))
-            verify_complain(v, map->span, "t%d: %lld is no %s", index, (long long)node->integer, dtype_text(node->dtype));
+            verify_complain(v, map->span, "t%d: %lld is no %s", index, (long long)node->integer,
+                            dtype_text(node->dtype));
         return;
     }
     bool fma = node->kind == MAP_FMA;
@@ -86,23 +88,27 @@ static void verify_node(LoopVerifier *v, const LoopStatement *map, int index) {
         }
         types[i] = operand >= 0 ? map->nodes[operand].dtype : map->operands[-1 - operand]->dtype;
     }
-    const char *fault = fma ? type_fault(OP_POW, types, 3, node->dtype) : type_fault(node->op, types, count, node->dtype);
-    if (fault) verify_complain(v, map->span, "t%d = %s: %s", index, fma ? "fma" : op_infos[node->op].text, fault);
+    const char *fault =
+        fma ? type_fault(OP_POW, types, 3, node->dtype) : type_fault(node->op, types, count, node->dtype);
+    if (fault)
+        verify_complain(v, map->span, "t%d = %s: %s", index, fma ? "fma" : op_infos[node->op].text, fault);
 }
 
 static bool is_scalar(const Tile *tile) { return tile->rows == 1 && tile->vectors == 1 && tile->lanes == 1; }
 
 void verify_map(LoopVerifier *v, const LoopStatement *map) {
     if (map->operand_count > MAP_OPERANDS_MAX)
-        verify_complain(v, map->span, "map has %d operands, the limit is %d", map->operand_count, MAP_OPERANDS_MAX);
+        verify_complain(v, map->span, "map has %d operands, the limit is %d", map->operand_count,
+                        MAP_OPERANDS_MAX);
     for (int i = 0; i < map->operand_count; i++) {
         const Tile *operand = map->operands[i], *result = map->tile;
         verify_use(v, operand, map->span);
         if (!operand) return;
-        bool fits = operand->rows == result->rows && operand->vectors == result->vectors && operand->lanes == result->lanes;
+        bool fits = operand->rows == result->rows && operand->vectors == result->vectors &&
+                    operand->lanes == result->lanes;
         if (!fits && !is_scalar(operand))
-            verify_complain(v, map->span, "map: operand a%d is %s; it must be 1 x 1 x 1 or as the result, %s", i,
-                            tile_text(v, operand), tile_text(v, result));
+            verify_complain(v, map->span, "map: operand a%d is %s; it must be 1 x 1 x 1 or as the result, %s",
+                            i, tile_text(v, operand), tile_text(v, result));
     }
     if (!map->node_count) {
         verify_complain(v, map->span, "map computes nothing");

@@ -9,7 +9,9 @@ const Expr *buffer_span(LoopVerifier *v, const Buffer *buffer) {
     ExprTable *exprs = v->module->graph->exprs;
     const Expr *span = expr_constant(exprs, 1);
     for (int i = 0; i < buffer->rank; i++)
-        span = expr_add(exprs, span, expr_mul(exprs, expr_add_constant(exprs, buffer->extents[i], -1), buffer->strides[i]));
+        span =
+            expr_add(exprs, span,
+                     expr_mul(exprs, expr_add_constant(exprs, buffer->extents[i], -1), buffer->strides[i]));
     return span;
 }
 
@@ -53,7 +55,8 @@ static void collect_lives(Lives *lives, const LoopBody *body, Life *here) {
         for (int i = 0; i < lives->entry->buffers.count; i++) {
             if (!inside[i].uses) continue;
             bool only_here = lives->total && inside[i].uses == lives->total[i].uses;
-            live_at(&here[i], only_here ? inside[i].first : start, only_here ? inside[i].last : end, inside[i].uses);
+            live_at(&here[i], only_here ? inside[i].first : start, only_here ? inside[i].last : end,
+                    inside[i].uses);
         }
     }
 }
@@ -72,21 +75,23 @@ static Life *lives_of(LoopVerifier *v, const LoopFunction *entry) {
 static void verify_place(LoopVerifier *v, const Buffer *buffer, int64_t bytes, const char *what, Span span) {
     int64_t end;
     if (buffer->offset < 0 || buffer->offset % (int64_t)dtype_bytes(buffer->dtype))
-        verify_complain(v, span, "%s lies at byte %lld, no multiple of its elements' size", buffer_text(v, buffer),
-                        (long long)buffer->offset);
+        verify_complain(v, span, "%s lies at byte %lld, no multiple of its elements' size",
+                        buffer_text(v, buffer), (long long)buffer->offset);
     else if (!checked_add(buffer->offset, buffer_bytes_max(buffer), &end) || end > bytes)
         verify_complain(v, span, "%s takes %lld bytes at %lld; the %s has %lld", buffer_text(v, buffer),
-                        (long long)buffer_bytes_max(buffer), (long long)buffer->offset, what, (long long)bytes);
+                        (long long)buffer_bytes_max(buffer), (long long)buffer->offset, what,
+                        (long long)bytes);
 }
 
 static bool share_bytes(const Buffer *a, const Buffer *b) {
-    return a->kind == BUFFER_WORKSPACE && b->kind == BUFFER_WORKSPACE && a->offset < b->offset + buffer_bytes_max(b) &&
-           b->offset < a->offset + buffer_bytes_max(a);
+    return a->kind == BUFFER_WORKSPACE && b->kind == BUFFER_WORKSPACE &&
+           a->offset < b->offset + buffer_bytes_max(b) && b->offset < a->offset + buffer_bytes_max(a);
 }
 
 static int64_t state_bytes(const LoopVerifier *v, const LoopFunction *entry) {
     for (int i = 0; i < v->module->states.count; i++)
-        if (strcmp(v->module->states.items[i]->model, entry->model) == 0) return v->module->states.items[i]->bytes;
+        if (strcmp(v->module->states.items[i]->model, entry->model) == 0)
+            return v->module->states.items[i]->bytes;
     return 0;
 }
 
@@ -96,8 +101,8 @@ void verify_workspace(LoopVerifier *v, const LoopFunction *entry) {
     for (int i = 0; i < entry->buffers.count; i++) {
         const Buffer *buffer = entry->buffers.items[i];
         bool state = buffer->kind == BUFFER_STATE;
-        verify_place(v, buffer, state ? state_bytes(v, entry) : entry->workspace_bytes, state ? "state" : "workspace",
-                     entry->span);
+        verify_place(v, buffer, state ? state_bytes(v, entry) : entry->workspace_bytes,
+                     state ? "state" : "workspace", entry->span);
     }
     const Life *lives = v->good ? lives_of(v, entry) : NULL;
     for (int i = 0; lives && i < entry->buffers.count; i++) {
@@ -105,8 +110,8 @@ void verify_workspace(LoopVerifier *v, const LoopFunction *entry) {
             const Buffer *a = entry->buffers.items[j], *b = entry->buffers.items[i];
             if (!lives[i].uses || !lives[j].uses || !share_bytes(a, b)) continue;
             if (lives[i].last < lives[j].first || lives[j].last < lives[i].first) continue;
-            verify_complain(v, entry->span, "%s and %s are in use at the same time and share bytes", buffer_text(v, a),
-                            buffer_text(v, b));
+            verify_complain(v, entry->span, "%s and %s are in use at the same time and share bytes",
+                            buffer_text(v, a), buffer_text(v, b));
         }
     }
     v->good &= good;

@@ -12,7 +12,8 @@ bool tiles_agree(const Tile *a, const Tile *b) {
 
 const char *tile_text(const LoopVerifier *v, const Tile *tile) {
     const char *rows = tile->rows == ROWS_SYMBOLIC ? "R" : arena_printf(v->arena, "%d", tile->rows);
-    return arena_printf(v->arena, "%s<%s x %d x %d>", dtype_text(tile->dtype), rows, tile->vectors, tile->lanes);
+    return arena_printf(v->arena, "%s<%s x %d x %d>", dtype_text(tile->dtype), rows, tile->vectors,
+                        tile->lanes);
 }
 
 /* ---- Accesses ---- */
@@ -29,7 +30,8 @@ static const char *expr_text(const LoopVerifier *v, const Expr *expr) {
 static void verify_index(LoopVerifier *v, const Access *access, int axis, const Tile *tile, Span span) {
     const Expr *index = access->indices[axis], *extent = access->buffer->extents[axis];
     if (!index) {
-        verify_complain(v, span, "%s has %d axes, but no index %d", buffer_text(v, access->buffer), access->buffer->rank, axis);
+        verify_complain(v, span, "%s has %d axes, but no index %d", buffer_text(v, access->buffer),
+                        access->buffer->rank, axis);
         return;
     }
     bool good = v->good;
@@ -37,8 +39,8 @@ static void verify_index(LoopVerifier *v, const Access *access, int axis, const 
     verify_expr(v, index, true, span);
     const Expr *outside = v->good ? index_outside(v, index, extent, tile) : NULL;
     if (outside)
-        verify_complain(v, span, "index %d of %s reaches %s; the axis has %s elements", axis, buffer_text(v, access->buffer),
-                        expr_text(v, outside), expr_text(v, extent));
+        verify_complain(v, span, "index %d of %s reaches %s; the axis has %s elements", axis,
+                        buffer_text(v, access->buffer), expr_text(v, outside), expr_text(v, extent));
     v->good &= good;
 }
 
@@ -51,8 +53,8 @@ void verify_access(LoopVerifier *v, const Access *access, const Tile *tile, Span
     if (buffer->kind != BUFFER_CONSTANT && !v->buffers[buffer->id])
         verify_complain(v, span, "%s is not known here", buffer_text(v, buffer));
     if (buffer->dtype != tile->dtype)
-        verify_complain(v, span, "%s holds %s, the tile is %s", buffer_text(v, buffer), dtype_text(buffer->dtype),
-                        tile_text(v, tile));
+        verify_complain(v, span, "%s holds %s, the tile is %s", buffer_text(v, buffer),
+                        dtype_text(buffer->dtype), tile_text(v, tile));
     for (int i = 0; i < buffer->rank; i++) verify_index(v, access, i, tile, span);
 }
 
@@ -62,7 +64,8 @@ static bool access_uses(const Access *access, const Symbol *symbol) {
     return false;
 }
 
-/* Every element of the tile needs a place of its own: the address moves with r, and from lane to lane with l. */
+/* Every element of the tile needs a place of its own: the address moves with r, and from lane to lane with l.
+ */
 static void verify_store(LoopVerifier *v, const LoopStatement *store) {
     verify_use(v, store->tile, store->span);
     bool good = v->good;
@@ -70,12 +73,17 @@ static void verify_store(LoopVerifier *v, const LoopStatement *store) {
     if (store->tile) verify_access(v, &store->access, store->tile, store->span);
     if (v->good && store->tile) {
         const Buffer *buffer = store->access.buffer;
-        bool read_only = buffer->kind == BUFFER_CONSTANT || (buffer->kind == BUFFER_PARAMETER && !buffer->written);
-        if (read_only) verify_complain(v, store->span, "%s is only read here and cannot be stored to", buffer_text(v, buffer));
+        bool read_only =
+            buffer->kind == BUFFER_CONSTANT || (buffer->kind == BUFFER_PARAMETER && !buffer->written);
+        if (read_only)
+            verify_complain(v, store->span, "%s is only read here and cannot be stored to",
+                            buffer_text(v, buffer));
         if (store->tile->rows != 1 && !access_uses(&store->access, v->module->row))
-            verify_complain(v, store->span, "all rows of the tile are stored to one place: no index mentions r");
+            verify_complain(v, store->span,
+                            "all rows of the tile are stored to one place: no index mentions r");
         if (store->tile->vectors * store->tile->lanes > 1 && !access_uses(&store->access, v->module->lane))
-            verify_complain(v, store->span, "all lanes of the tile are stored to one place: no index mentions l");
+            verify_complain(v, store->span,
+                            "all lanes of the tile are stored to one place: no index mentions l");
     }
     v->good &= good;
 }
@@ -104,8 +112,9 @@ static void verify_chunk(LoopVerifier *v, const LoopStatement *contract) {
                         (long long)contract->chunk, (long long)inner);
 }
 
-/* Registers of a tile of rows x vectors: the accumulators, the vectors of B, a broadcast element of A; for one row, B
- * is a memory operand. A vector wider than a register takes several; without fused multiply-add, a product takes one. */
+/* Registers of a tile of rows x vectors: the accumulators, the vectors of B, a broadcast element of A; for
+ * one row, B is a memory operand. A vector wider than a register takes several; without fused multiply-add, a
+ * product takes one. */
 static int registers_needed(const LoopVerifier *v, const Tile *tile, int rows, int vectors) {
     int bytes = tile->lanes * (int)dtype_bytes(tile->dtype);
     int width = (bytes + v->register_bytes - 1) / v->register_bytes;
@@ -115,16 +124,19 @@ static int registers_needed(const LoopVerifier *v, const Tile *tile, int rows, i
 static void verify_budget(LoopVerifier *v, const LoopStatement *contract) {
     const Tile *tile = contract->tile;
     int rows = verify_rows(v, tile), vectors = tile->vectors;
-    if (!v->registers || !v->register_bytes || registers_needed(v, tile, rows, vectors) <= v->registers) return;
+    if (!v->registers || !v->register_bytes || registers_needed(v, tile, rows, vectors) <= v->registers)
+        return;
     v->good = false;
     Diagnostic *diagnostic = diagnose_error(
         v->module->graph->diagnostics, E0505, contract->span,
         "after %s: @%s: a contraction of %d x %d x %d needs %d vector registers; the target has %d", v->stage,
-        v->function->name, rows, vectors, tile->lanes, registers_needed(v, tile, rows, vectors), v->registers);
+        v->function->name, rows, vectors, tile->lanes, registers_needed(v, tile, rows, vectors),
+        v->registers);
     int fitting = rows;
     while (fitting > 1 && registers_needed(v, tile, fitting, vectors) > v->registers) fitting--;
     if (registers_needed(v, tile, fitting, vectors) <= v->registers) {
-        diagnostic_note(diagnostic, (Span){0}, "with %d vectors, tiles of at most %d rows fit", vectors, fitting);
+        diagnostic_note(diagnostic, (Span){0}, "with %d vectors, tiles of at most %d rows fit", vectors,
+                        fitting);
         return;
     }
     while (vectors > 1 && registers_needed(v, tile, 1, vectors) > v->registers) vectors--;
@@ -137,7 +149,8 @@ static void verify_contract(LoopVerifier *v, const LoopStatement *s) {
     if (initial) {
         verify_use(v, initial, s->span);
         if (!tiles_agree(initial, tile))
-            verify_complain(v, s->span, "the sum starts as %s and ends as %s", tile_text(v, initial), tile_text(v, tile));
+            verify_complain(v, s->span, "the sum starts as %s and ends as %s", tile_text(v, initial),
+                            tile_text(v, tile));
     }
     if (s->depth < 1 || s->depth > REDUCTION_DEPTH_MAX) {
         verify_complain(v, s->span, "a contraction has 1 to %d ranges", REDUCTION_DEPTH_MAX);
@@ -148,10 +161,12 @@ static void verify_contract(LoopVerifier *v, const LoopStatement *s) {
     verify_access(v, &s->b, tile, s->span);
     v->active.count = active;
     if (tile->dtype == DTYPE_F16 || tile->dtype == DTYPE_BF16 || tile->dtype == DTYPE_BOOL)
-        verify_complain(v, s->span, "a contraction of %s is not possible; cast to f32 first", dtype_text(tile->dtype));
+        verify_complain(v, s->span, "a contraction of %s is not possible; cast to f32 first",
+                        dtype_text(tile->dtype));
     if (verify_rows(v, tile) * tile->vectors > ACCUMULATORS_MAX || tile->vectors > CONTRACT_VECTORS_MAX)
         verify_complain(v, s->span, "a contraction keeps at most %d vectors", ACCUMULATORS_MAX);
-    else verify_budget(v, s);
+    else
+        verify_budget(v, s);
     verify_chunk(v, s);
 }
 
@@ -167,8 +182,8 @@ static void verify_reduce(LoopVerifier *v, const LoopStatement *s) {
         verify_complain(v, s->span, "a tile of %s is not reduced; cast it first", dtype_text(operand->dtype));
     Tile expected = {.dtype = operand->dtype, .rows = operand->rows, .vectors = 1, .lanes = 1};
     if (!tiles_agree(&expected, s->tile))
-        verify_complain(v, s->span, "the reduction of %s is %s, not %s", tile_text(v, operand), tile_text(v, &expected),
-                        tile_text(v, s->tile));
+        verify_complain(v, s->span, "the reduction of %s is %s, not %s", tile_text(v, operand),
+                        tile_text(v, &expected), tile_text(v, s->tile));
 }
 
 void verify_value(LoopVerifier *v, const LoopStatement *s) {

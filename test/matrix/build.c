@@ -91,7 +91,8 @@ void case_end(Matrix *m, Value *const *values, int count) {
     for (int i = 0; i < entry->output_count; i++) entry->output_names[i] = arena_printf(m->arena, "y%d", i);
     entry->dims = NEW_ARRAY(m->arena, Dim *, m->module->dims.count);
     for (int i = 0; i < m->module->dims.count; i++)
-        if (uses_dim(entry, m->module->dims.items[i]->symbol)) entry->dims[entry->dim_count++] = m->module->dims.items[i];
+        if (uses_dim(entry, m->module->dims.items[i]->symbol))
+            entry->dims[entry->dim_count++] = m->module->dims.items[i];
     vector_push(m->arena, &m->module->entries, entry);
     m->module->current_entry = NULL;
 }
@@ -123,7 +124,8 @@ Value *constant(Matrix *m, DType dtype, Shape shape) {
     Tensor *tensor = tensor_create(m->arena, dtype, shape.rank, dims);
     const char *name = arena_printf(m->arena, "c%d_%d", m->serial, m->next_name++);
     values_fill(tensor, "x", name, 0);
-    Constant *made = constant_create(m->module, CONSTANT_INLINE, name, type_make(dtype, shape.rank, shape.dims), (Span){0});
+    Constant *made = constant_create(m->module, CONSTANT_INLINE, name,
+                                     type_make(dtype, shape.rank, shape.dims), (Span){0});
     made->floats = tensor->floats;
     made->integers = tensor->integers;
     return made->value;
@@ -137,7 +139,8 @@ static Value *strided(Matrix *m, char kind, DType dtype, Shape shape) {
     for (int i = 0; i < shape.rank; i++) {
         bool back = i == shape.rank - 1 && shape.dims[i]->min > 0;
         larger.dims[i] = expr_add_constant(exprs, expr_scale(exprs, shape.dims[i], 2), 1);
-        starts[i] = back ? expr_add_constant(exprs, expr_scale(exprs, shape.dims[i], 2), -1) : expr_constant(exprs, 1);
+        starts[i] = back ? expr_add_constant(exprs, expr_scale(exprs, shape.dims[i], 2), -1)
+                         : expr_constant(exprs, 1);
         steps[i] = back ? -2 : i == 0 ? 2 : 1;
     }
     Op *op = op_begin(m, OP_SLICE, (Value *[]){input(m, kind, dtype, larger)}, 1);

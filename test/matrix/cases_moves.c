@@ -6,10 +6,13 @@ static const DType types[] = {DTYPE_F32, DTYPE_F64, DTYPE_I32, DTYPE_I64, DTYPE_
 
 /* ---- concat ---- */
 
-static void concat_case(Matrix *m, OpKind kind, DType dtype, int axis, const Shape *shapes, int count, bool twice) {
+static void concat_case(Matrix *m, OpKind kind, DType dtype, int axis, const Shape *shapes, int count,
+                        bool twice) {
     Value *operands[8];
     case_begin(m, kind);
-    for (int i = 0; i < count; i++) operands[i] = twice && i ? operands[0] : viewed_input(m, (ViewKind)(i % VIEW_KINDS), 's', dtype, shapes[i]);
+    for (int i = 0; i < count; i++)
+        operands[i] =
+            twice && i ? operands[0] : viewed_input(m, (ViewKind)(i % VIEW_KINDS), 's', dtype, shapes[i]);
     Op *op = op_begin(m, kind, operands, count);
     op_set_int(m->module, op, ATTR_AXIS, axis);
     case_end_one(m, op_end(m, op));
@@ -19,13 +22,20 @@ void cases_CONCAT(Matrix *m, OpKind kind) {
     for (const DType *dtype = types; *dtype; dtype++) {
         batch_step(m);
         concat_case(m, kind, *dtype, 0, (Shape[]){shape_of(m, 1, 7)}, 1, false);
-        concat_case(m, kind, *dtype, 0, (Shape[]){shape_of(m, 1, 7), shape_of(m, 1, 0), shape_of(m, 1, 33)}, 3, false);
-        concat_case(m, kind, *dtype, 1, (Shape[]){shape_of(m, 2, 3, 5), shape_of(m, 2, 3, 17), shape_of(m, 2, 3, 1), shape_of(m, 2, 3, 64)}, 4, false);
+        concat_case(m, kind, *dtype, 0, (Shape[]){shape_of(m, 1, 7), shape_of(m, 1, 0), shape_of(m, 1, 33)},
+                    3, false);
+        concat_case(m, kind, *dtype, 1,
+                    (Shape[]){shape_of(m, 2, 3, 5), shape_of(m, 2, 3, 17), shape_of(m, 2, 3, 1),
+                              shape_of(m, 2, 3, 64)},
+                    4, false);
         concat_case(m, kind, *dtype, 0, (Shape[]){shape_of(m, 2, 1, 19), shape_of(m, 2, 2, 19)}, 2, false);
-        concat_case(m, kind, *dtype, 1, (Shape[]){shape_of(m, 3, 2, 3, 5), shape_of(m, 3, 2, 4, 5)}, 2, false);
+        concat_case(m, kind, *dtype, 1, (Shape[]){shape_of(m, 3, 2, 3, 5), shape_of(m, 3, 2, 4, 5)}, 2,
+                    false);
         concat_case(m, kind, *dtype, 1, (Shape[]){shape_of(m, 2, 2, 9), shape_of(m, 2, 2, 9)}, 2, true);
         concat_case(m, kind, *dtype, 1,
-                    (Shape[]){shape_with(m, shape_of(m, 2, 3, 0), 1, dim_n(m)), shape_of(m, 2, 3, 5), shape_with(m, shape_of(m, 2, 3, 0), 1, dim_m(m))}, 3, false);
+                    (Shape[]){shape_with(m, shape_of(m, 2, 3, 0), 1, dim_n(m)), shape_of(m, 2, 3, 5),
+                              shape_with(m, shape_of(m, 2, 3, 0), 1, dim_m(m))},
+                    3, false);
     }
 }
 
@@ -44,7 +54,8 @@ void cases_EXPAND(Matrix *m, OpKind kind) {
         expand_case(m, kind, *dtype, shape_of(m, 0), shape_of(m, 1, 17), VIEW_NONE);
         expand_case(m, kind, *dtype, shape_of(m, 1, 1), shape_of(m, 2, 3, 5), VIEW_STRIDED);
         expand_case(m, kind, *dtype, shape_of(m, 2, 4, 1), shape_of(m, 3, 2, 4, 33), VIEW_PERMUTED);
-        expand_case(m, kind, *dtype, shape_of(m, 2, 1, 9), shape_with(m, shape_of(m, 2, 0, 9), 0, dim_n(m)), VIEW_NONE);
+        expand_case(m, kind, *dtype, shape_of(m, 2, 1, 9), shape_with(m, shape_of(m, 2, 0, 9), 0, dim_n(m)),
+                    VIEW_NONE);
         expand_case(m, kind, *dtype, shape_of(m, 1, 5), shape_of(m, 2, 0, 5), VIEW_NONE);
     }
 }
@@ -89,11 +100,14 @@ void cases_ONE_HOT(Matrix *m, OpKind kind) {
     for (const DType *dtype = index_types; *dtype; dtype++) {
         batch_step(m);
         case_begin(m, kind);
-        one_hot_case(m, kind, index_input(m, 7, *dtype, shape_of(m, 1, 19)), expr_constant(m->module->exprs, 7));
+        one_hot_case(m, kind, index_input(m, 7, *dtype, shape_of(m, 1, 19)),
+                     expr_constant(m->module->exprs, 7));
         case_begin(m, kind);
-        one_hot_case(m, kind, index_input(m, 33, *dtype, shape_of(m, 0)), expr_constant(m->module->exprs, 33));
+        one_hot_case(m, kind, index_input(m, 33, *dtype, shape_of(m, 0)),
+                     expr_constant(m->module->exprs, 33));
         case_begin(m, kind);
-        one_hot_case(m, kind, index_input(m, 1, *dtype, shape_with(m, shape_of(m, 2, 0, 3), 0, dim_n(m))), dim_m(m));
+        one_hot_case(m, kind, index_input(m, 1, *dtype, shape_with(m, shape_of(m, 2, 0, 3), 0, dim_n(m))),
+                     dim_m(m));
         case_begin(m, kind);
         one_hot_case(m, kind, input(m, 'v', *dtype, shape_of(m, 1, 3)), expr_constant(m->module->exprs, 4));
     }
@@ -101,9 +115,11 @@ void cases_ONE_HOT(Matrix *m, OpKind kind) {
 
 /* ---- gather ---- */
 
-static void gather_case(Matrix *m, OpKind kind, DType dtype, DType index, Shape x, Shape indices, int axis, int extent, ViewKind view) {
+static void gather_case(Matrix *m, OpKind kind, DType dtype, DType index, Shape x, Shape indices, int axis,
+                        int extent, ViewKind view) {
     case_begin(m, kind);
-    Value *operands[2] = {viewed_input(m, view, 's', dtype, x), extent ? index_input(m, extent, index, indices) : input(m, 'v', index, indices)};
+    Value *operands[2] = {viewed_input(m, view, 's', dtype, x),
+                          extent ? index_input(m, extent, index, indices) : input(m, 'v', index, indices)};
     Op *op = op_begin(m, kind, operands, 2);
     op_set_int(m->module, op, ATTR_AXIS, axis);
     case_end_one(m, op_end(m, op));
@@ -113,14 +129,18 @@ void cases_GATHER(Matrix *m, OpKind kind) {
     for (const DType *dtype = types; *dtype; dtype++) {
         batch_step(m);
         for (const DType *index = index_types; *index; index++) {
-            gather_case(m, kind, *dtype, *index, shape_of(m, 2, 11, 9), shape_of(m, 1, 17), 0, 11, (ViewKind)(*index % 3));
+            gather_case(m, kind, *dtype, *index, shape_of(m, 2, 11, 9), shape_of(m, 1, 17), 0, 11,
+                        (ViewKind)(*index % 3));
             gather_case(m, kind, *dtype, *index, shape_of(m, 2, 4, 3), shape_of(m, 1, 2), 0, 0, VIEW_NONE);
         }
-        gather_case(m, kind, *dtype, DTYPE_I32, shape_of(m, 3, 3, 7, 33), shape_of(m, 2, 2, 5), 1, 7, VIEW_PERMUTED);
-        gather_case(m, kind, *dtype, DTYPE_I32, shape_of(m, 3, 3, 7, 5), shape_of(m, 1, 9), 2, 5, VIEW_STRIDED);
+        gather_case(m, kind, *dtype, DTYPE_I32, shape_of(m, 3, 3, 7, 33), shape_of(m, 2, 2, 5), 1, 7,
+                    VIEW_PERMUTED);
+        gather_case(m, kind, *dtype, DTYPE_I32, shape_of(m, 3, 3, 7, 5), shape_of(m, 1, 9), 2, 5,
+                    VIEW_STRIDED);
         gather_case(m, kind, *dtype, DTYPE_I64, shape_of(m, 1, 13), shape_of(m, 0), 0, 13, VIEW_NONE);
         gather_case(m, kind, *dtype, DTYPE_I32, shape_of(m, 2, 13, 4), shape_of(m, 0), 0, 13, VIEW_NONE);
-        gather_case(m, kind, *dtype, DTYPE_I32, shape_with(m, shape_of(m, 2, 0, 5), 0, dim_m(m)), shape_with(m, shape_of(m, 1, 0), 0, dim_n(m)), 0, 1, VIEW_NONE);
+        gather_case(m, kind, *dtype, DTYPE_I32, shape_with(m, shape_of(m, 2, 0, 5), 0, dim_m(m)),
+                    shape_with(m, shape_of(m, 1, 0), 0, dim_n(m)), 0, 1, VIEW_NONE);
         gather_case(m, kind, *dtype, DTYPE_I32, shape_of(m, 2, 4, 0), shape_of(m, 1, 3), 0, 0, VIEW_NONE);
         gather_case(m, kind, *dtype, DTYPE_I32, shape_of(m, 2, 4, 6), shape_of(m, 1, 0), 0, 4, VIEW_NONE);
     }
@@ -128,12 +148,14 @@ void cases_GATHER(Matrix *m, OpKind kind) {
 
 /* ---- pad ---- */
 
-static void pad_case(Matrix *m, OpKind kind, DType dtype, Shape x, const char *mode, const int64_t *amounts, ViewKind view) {
+static void pad_case(Matrix *m, OpKind kind, DType dtype, Shape x, const char *mode, const int64_t *amounts,
+                     ViewKind view) {
     case_begin(m, kind);
     Op *op = op_begin(m, kind, (Value *[]){viewed_input(m, view, 's', dtype, x)}, 1);
     op_set_ints(m->module, op, ATTR_PADDING, amounts, 2 * x.rank);
     if (mode) op_set_string(m->module, op, ATTR_MODE, mode);
-    if (mode && strcmp(mode, "constant") == 0) op_set_float(m->module, op, ATTR_VALUE, dtype == DTYPE_BOOL ? 1 : 3);
+    if (mode && strcmp(mode, "constant") == 0)
+        op_set_float(m->module, op, ATTR_VALUE, dtype == DTYPE_BOOL ? 1 : 3);
     case_end_one(m, op_end(m, op));
 }
 
@@ -147,11 +169,14 @@ void cases_PAD(Matrix *m, OpKind kind) {
             pad_case(m, kind, *dtype, shape_of(m, 1, 9), modes[i], (int64_t[]){3, -7}, VIEW_NONE);
             pad_case(m, kind, *dtype, shape_of(m, 1, 9), modes[i], (int64_t[]){-4, -5}, VIEW_NONE);
             pad_case(m, kind, *dtype, shape_of(m, 2, 5, 6), modes[i], (int64_t[]){1, 2, 3, 4}, VIEW_PERMUTED);
-            pad_case(m, kind, *dtype, shape_of(m, 3, 2, 3, 17), modes[i], (int64_t[]){1, 0, 0, 2, 0, 1}, VIEW_NONE);
-            pad_case(m, kind, *dtype, shape_with(m, shape_of(m, 2, 3, 0), 1, expr_add_constant(m->module->exprs, dim_n(m), 3)), modes[i],
-                     (int64_t[]){0, 0, 2, 1}, VIEW_NONE);
-            pad_case(m, kind, *dtype, shape_with(m, shape_of(m, 2, 3, 0), 1, expr_add_constant(m->module->exprs, dim_n(m), 3)), modes[i],
-                     (int64_t[]){1, 1, -2, 2}, VIEW_NONE);
+            pad_case(m, kind, *dtype, shape_of(m, 3, 2, 3, 17), modes[i], (int64_t[]){1, 0, 0, 2, 0, 1},
+                     VIEW_NONE);
+            pad_case(m, kind, *dtype,
+                     shape_with(m, shape_of(m, 2, 3, 0), 1, expr_add_constant(m->module->exprs, dim_n(m), 3)),
+                     modes[i], (int64_t[]){0, 0, 2, 1}, VIEW_NONE);
+            pad_case(m, kind, *dtype,
+                     shape_with(m, shape_of(m, 2, 3, 0), 1, expr_add_constant(m->module->exprs, dim_n(m), 3)),
+                     modes[i], (int64_t[]){1, 1, -2, 2}, VIEW_NONE);
         }
         pad_case(m, kind, *dtype, shape_of(m, 0), NULL, NULL, VIEW_NONE);
         pad_case(m, kind, *dtype, shape_of(m, 1, 0), "constant", (int64_t[]){2, 3}, VIEW_NONE);
@@ -173,7 +198,8 @@ void cases_PERMUTE(Matrix *m, OpKind kind) {
         permute_case(m, kind, *dtype, shape_of(m, 2, 17, 33), (int64_t[]){1, 0}, VIEW_NONE);
         permute_case(m, kind, *dtype, shape_of(m, 3, 3, 5, 9), (int64_t[]){1, 2, 0}, VIEW_STRIDED);
         permute_case(m, kind, *dtype, shape_of(m, 4, 2, 3, 4, 5), (int64_t[]){0, 2, 3, 1}, VIEW_NONE);
-        permute_case(m, kind, *dtype, shape_with(m, shape_of(m, 2, 0, 5), 0, dim_n(m)), (int64_t[]){1, 0}, VIEW_EXPANDED);
+        permute_case(m, kind, *dtype, shape_with(m, shape_of(m, 2, 0, 5), 0, dim_n(m)), (int64_t[]){1, 0},
+                     VIEW_EXPANDED);
         permute_case(m, kind, *dtype, shape_of(m, 0), NULL, VIEW_NONE);
     }
 }
@@ -201,7 +227,8 @@ void cases_RESHAPE(Matrix *m, OpKind kind) {
     }
 }
 
-static void slice_case(Matrix *m, OpKind kind, DType dtype, Shape x, const Expr *const *starts, Shape count, const int64_t *steps, ViewKind view) {
+static void slice_case(Matrix *m, OpKind kind, DType dtype, Shape x, const Expr *const *starts, Shape count,
+                       const int64_t *steps, ViewKind view) {
     case_begin(m, kind);
     Op *op = op_begin(m, kind, (Value *[]){viewed_input(m, view, 's', dtype, x)}, 1);
     op_set_exprs(m->module, op, ATTR_SHAPE, count.dims, count.rank);
@@ -216,13 +243,18 @@ void cases_SLICE(Matrix *m, OpKind kind) {
         ExprTable *exprs = m->module->exprs;
         Shape starts = shape_of(m, 2, 1, 3);
         for (int view = 0; view < VIEW_KINDS; view++) {
-            slice_case(m, kind, *dtype, shape_of(m, 2, 5, 40), starts.dims, shape_of(m, 2, 3, 33), NULL, (ViewKind)view);
-            slice_case(m, kind, *dtype, shape_of(m, 2, 5, 40), starts.dims, shape_of(m, 2, 2, 9), (int64_t[]){2, 3}, (ViewKind)view);
+            slice_case(m, kind, *dtype, shape_of(m, 2, 5, 40), starts.dims, shape_of(m, 2, 3, 33), NULL,
+                       (ViewKind)view);
+            slice_case(m, kind, *dtype, shape_of(m, 2, 5, 40), starts.dims, shape_of(m, 2, 2, 9),
+                       (int64_t[]){2, 3}, (ViewKind)view);
         }
         Shape ends = shape_of(m, 2, 4, 39);
-        slice_case(m, kind, *dtype, shape_of(m, 2, 5, 40), ends.dims, shape_of(m, 2, 5, 20), (int64_t[]){-1, -2}, VIEW_NONE);
-        slice_case(m, kind, *dtype, shape_of(m, 2, 5, 40), ends.dims, shape_of(m, 2, 0, 1), (int64_t[]){1, 1}, VIEW_NONE);
-        Shape n = shape_with(m, shape_of(m, 1, 0), 0, expr_add_constant(exprs, dim_n(m), 1)), half = n, last = n, one = shape_of(m, 1, 1);
+        slice_case(m, kind, *dtype, shape_of(m, 2, 5, 40), ends.dims, shape_of(m, 2, 5, 20),
+                   (int64_t[]){-1, -2}, VIEW_NONE);
+        slice_case(m, kind, *dtype, shape_of(m, 2, 5, 40), ends.dims, shape_of(m, 2, 0, 1), (int64_t[]){1, 1},
+                   VIEW_NONE);
+        Shape n = shape_with(m, shape_of(m, 1, 0), 0, expr_add_constant(exprs, dim_n(m), 1)), half = n,
+              last = n, one = shape_of(m, 1, 1);
         half.dims[0] = expr_ceildiv(exprs, n.dims[0], expr_constant(exprs, 2));
         last.dims[0] = dim_n(m);
         slice_case(m, kind, *dtype, n, shape_of(m, 1, 0).dims, half, (int64_t[]){2}, VIEW_NONE);
@@ -240,8 +272,14 @@ static void relayout_case(Matrix *m, OpKind kind, DType dtype, Shape x, const La
 }
 
 void cases_RELAYOUT(Matrix *m, OpKind kind) {
-    static const Layout blocked = {5, {{.axis = 0}, {PIECE_DIV, 1, 16, 0, 0}, {.axis = 2}, {.axis = 3}, {PIECE_MOD, 1, 16, 0, 0}}};
-    static const Layout halo = {5, {{.axis = 0}, {PIECE_DIV, 1, 4, 0, 0}, {PIECE_WHOLE, 2, 0, 1, 2}, {PIECE_WHOLE, 3, 0, 1, 1}, {PIECE_MOD, 1, 4, 0, 0}}};
+    static const Layout blocked = {
+        5, {{.axis = 0}, {PIECE_DIV, 1, 16, 0, 0}, {.axis = 2}, {.axis = 3}, {PIECE_MOD, 1, 16, 0, 0}}};
+    static const Layout halo = {5,
+                                {{.axis = 0},
+                                 {PIECE_DIV, 1, 4, 0, 0},
+                                 {PIECE_WHOLE, 2, 0, 1, 2},
+                                 {PIECE_WHOLE, 3, 0, 1, 1},
+                                 {PIECE_MOD, 1, 4, 0, 0}}};
     static const Layout panels = {3, {{PIECE_DIV, 0, 8, 0, 0}, {.axis = 1}, {PIECE_MOD, 0, 8, 0, 0}}};
     static const Layout last = {4, {{.axis = 0}, {.axis = 2}, {.axis = 3}, {.axis = 1}}};
     for (const DType *dtype = types; *dtype; dtype++) {
@@ -252,7 +290,8 @@ void cases_RELAYOUT(Matrix *m, OpKind kind) {
             relayout_case(m, kind, *dtype, shape_of(m, 4, 2, 8, 3, 5), &halo, (ViewKind)view);
             relayout_case(m, kind, *dtype, shape_of(m, 2, 24, 7), &panels, (ViewKind)view);
             relayout_case(m, kind, *dtype, shape_of(m, 4, 2, 7, 3, 5), &last, (ViewKind)view);
-            relayout_case(m, kind, *dtype, shape_with(m, shape_of(m, 4, 0, 16, 3, 5), 0, dim_n(m)), &blocked, (ViewKind)view);
+            relayout_case(m, kind, *dtype, shape_with(m, shape_of(m, 4, 0, 16, 3, 5), 0, dim_n(m)), &blocked,
+                          (ViewKind)view);
         }
     }
 }

@@ -24,14 +24,17 @@ static Value *apply(const Family *f, Value *const *operands) {
     return op_end(f->matrix, op);
 }
 
-static DType operand_dtype(const Family *f, int index) { return f->kind == OP_WHERE && index == 0 ? DTYPE_BOOL : f->dtype; }
+static DType operand_dtype(const Family *f, int index) {
+    return f->kind == OP_WHERE && index == 0 ? DTYPE_BOOL : f->dtype;
+}
 
 /* One case with operands of the given shapes and views. */
 static void one(const Family *f, const Shape *shapes, const ViewKind *views) {
     Value *operands[3];
     case_begin(f->matrix, f->kind);
     for (int i = 0; i < f->operands; i++)
-        operands[i] = viewed_input(f->matrix, views ? views[i] : VIEW_NONE, f->values[i], operand_dtype(f, i), shapes[i]);
+        operands[i] = viewed_input(f->matrix, views ? views[i] : VIEW_NONE, f->values[i], operand_dtype(f, i),
+                                   shapes[i]);
     case_end_one(f->matrix, apply(f, operands));
 }
 
@@ -44,12 +47,15 @@ static void same_shape(const Family *f, Shape shape, ViewKind view) {
 static void broadcasts(const Family *f) {
     Matrix *m = f->matrix;
     for (int variant = 0; variant < 5; variant++) {
-        Shape wide = shape_of(m, 2, 3, 9), other[] = {shape_of(m, 1, 9), shape_of(m, 2, 3, 1), shape_of(m, 0), shape_of(m, 2, 1, 9), shape_of(m, 1, 1)};
-        Shape left[3] = {wide, other[variant], other[(variant + 1) % 5]}, right[3] = {other[variant], wide, other[(variant + 2) % 5]};
+        Shape wide = shape_of(m, 2, 3, 9), other[] = {shape_of(m, 1, 9), shape_of(m, 2, 3, 1), shape_of(m, 0),
+                                                      shape_of(m, 2, 1, 9), shape_of(m, 1, 1)};
+        Shape left[3] = {wide, other[variant], other[(variant + 1) % 5]},
+              right[3] = {other[variant], wide, other[(variant + 2) % 5]};
         one(f, left, NULL);
         if (variant % 2) one(f, right, NULL);
     }
-    Shape symbolic[3] = {shape_with(m, shape_of(m, 2, 0, 5), 0, dim_n(m)), shape_of(m, 2, 1, 5), shape_with(m, shape_of(m, 2, 0, 1), 0, dim_n(m))};
+    Shape symbolic[3] = {shape_with(m, shape_of(m, 2, 0, 5), 0, dim_n(m)), shape_of(m, 2, 1, 5),
+                         shape_with(m, shape_of(m, 2, 0, 1), 0, dim_n(m))};
     one(f, symbolic, NULL);
     Shape outer[3] = {shape_of(m, 3, 2, 1, 7), shape_of(m, 3, 1, 5, 1), shape_of(m, 1, 7)};
     one(f, outer, (ViewKind[]){VIEW_PERMUTED, VIEW_STRIDED, VIEW_NONE});
@@ -59,7 +65,9 @@ static void cases(const Family *f) {
     Matrix *m = f->matrix;
     batch_step(m);
     same_shape(f, shape_of(m, 0), VIEW_NONE);
-    for (int i = 0; i < 6; i++) same_shape(f, shape_of(m, 1, extents[(i * 3 + (int)f->kind + (int)f->dtype) % EXTENT_COUNT]), VIEW_NONE);
+    for (int i = 0; i < 6; i++)
+        same_shape(f, shape_of(m, 1, extents[(i * 3 + (int)f->kind + (int)f->dtype) % EXTENT_COUNT]),
+                   VIEW_NONE);
     same_shape(f, shape_with(m, shape_of(m, 1, 0), 0, dim_n(m)), VIEW_NONE);
     same_shape(f, shape_of(m, 4, 2, 3, 2, 5), VIEW_NONE);
     for (int view = VIEW_STRIDED; view < VIEW_KINDS; view++) {
@@ -71,7 +79,9 @@ static void cases(const Family *f) {
 
 static void family(Matrix *m, OpKind kind, int operands, const DType *dtypes, const char *values) {
     for (int i = 0; dtypes[i] != DTYPE_NONE; i++) {
-        Family f = {m, kind, operands, dtypes[i], DTYPE_NONE, {values[0], operands > 1 ? values[1] : 0, operands > 2 ? values[2] : 0}};
+        Family f = {m,          kind,
+                    operands,   dtypes[i],
+                    DTYPE_NONE, {values[0], operands > 1 ? values[1] : 0, operands > 2 ? values[2] : 0}};
         cases(&f);
     }
 }

@@ -9,11 +9,13 @@ typedef struct ScanCase {
     DType dtype;
     int axis, yield_axis; /* of the sequence and the stacked yield */
     bool reverse, until;
-    int steps;            /* -1: N, -2: M */
+    int steps; /* -1: N, -2: M */
     ViewKind view;
 } ScanCase;
 
-static Value *number_of(Matrix *m, DType dtype, double value) { return constant_scalar(m->module, dtype, value, (Span){0}); }
+static Value *number_of(Matrix *m, DType dtype, double value) {
+    return constant_scalar(m->module, dtype, value, (Span){0});
+}
 
 /* An op in the body of |scan|. */
 static Value *inner(Matrix *m, Op *scan, OpKind kind, Value *a, Value *b) {
@@ -30,7 +32,8 @@ static Op *scan_begin(Matrix *m, Value *const *operands, int count, int sequence
     return scan;
 }
 
-static Op *scan_end(Matrix *m, Op *scan, Value *const *yields, int count, const int64_t *axes, int axis_count) {
+static Op *scan_end(Matrix *m, Op *scan, Value *const *yields, int count, const int64_t *axes,
+                    int axis_count) {
     op_create(m->module, scan->body, OP_YIELD, yields, count, (Span){0}, "");
     op_set_ints(m->module, scan, ATTR_AXES, axes, axis_count);
     op_end(m, scan);
@@ -49,14 +52,17 @@ static void scan_case(Matrix *m, const ScanCase *c) {
     ExprTable *exprs = m->module->exprs;
     const Expr *trip = c->steps == -1 ? dim_n(m) : c->steps == -2 ? dim_m(m) : expr_constant(exprs, c->steps);
     Shape row = shape_of(m, 2, 3, 5);
-    Value *operands[3] = {viewed_input(m, c->view, 'x', c->dtype, with_axis(row, c->axis, trip)), input(m, 'x', c->dtype, row), number_of(m, DTYPE_I32, 0)};
+    Value *operands[3] = {viewed_input(m, c->view, 'x', c->dtype, with_axis(row, c->axis, trip)),
+                          input(m, 'x', c->dtype, row), number_of(m, DTYPE_I32, 0)};
     Op *scan = scan_begin(m, operands, 3, 1, trip);
     if (c->reverse) op_set_int(m->module, scan, ATTR_REVERSE, 1);
     if (c->until) op_set_int(m->module, scan, ATTR_UNTIL, 1);
     Type type = type_make(c->dtype, row.rank, row.dims);
-    Value *x = block_add_argument(m->module, scan->body, type, "x"), *h = block_add_argument(m->module, scan->body, type, "h");
+    Value *x = block_add_argument(m->module, scan->body, type, "x"),
+          *h = block_add_argument(m->module, scan->body, type, "h");
     Value *count = block_add_argument(m->module, scan->body, type_make(DTYPE_I32, 0, NULL), "n");
-    Value *next = inner(m, scan, OP_ADD, h, x), *counted = inner(m, scan, OP_ADD, count, number_of(m, DTYPE_I32, 1));
+    Value *next = inner(m, scan, OP_ADD, h, x),
+          *counted = inner(m, scan, OP_ADD, count, number_of(m, DTYPE_I32, 1));
     Op *turn = op_create(m->module, scan->body, OP_PERMUTE, &h, 1, (Span){0}, "");
     op_set_ints(m->module, turn, ATTR_PERMUTATION, (int64_t[]){1, 0}, 2);
     Value *yields[5] = {next, counted, inner(m, scan, OP_SUB, h, x), op_end(m, turn), NULL};
@@ -65,15 +71,16 @@ static void scan_case(Matrix *m, const ScanCase *c) {
     case_end(m, scan->results, scan->result_count);
 }
 
-/* Carried values that change places, and one that becomes its own transpose: copies must not overwrite what is still
- * to be read. */
+/* Carried values that change places, and one that becomes its own transpose: copies must not overwrite what
+ * is still to be read. */
 static void swap_case(Matrix *m, DType dtype, int steps) {
     case_begin(m, OP_SCAN);
     Shape row = shape_of(m, 2, 3, 3);
     Value *operands[3] = {input(m, 'x', dtype, row), input(m, 'x', dtype, row), input(m, 'x', dtype, row)};
     Op *scan = scan_begin(m, operands, 3, 0, expr_constant(m->module->exprs, steps));
     Value *arguments[3];
-    for (int i = 0; i < 3; i++) arguments[i] = block_add_argument(m->module, scan->body, type_make(dtype, 2, row.dims), NULL);
+    for (int i = 0; i < 3; i++)
+        arguments[i] = block_add_argument(m->module, scan->body, type_make(dtype, 2, row.dims), NULL);
     Op *turn = op_create(m->module, scan->body, OP_PERMUTE, &arguments[2], 1, (Span){0}, "");
     op_set_ints(m->module, turn, ATTR_PERMUTATION, (int64_t[]){1, 0}, 2);
     Value *yields[4] = {arguments[1], arguments[0], op_end(m, turn), arguments[0]};
@@ -85,8 +92,10 @@ static void swap_case(Matrix *m, DType dtype, int steps) {
 static void nested_case(Matrix *m, DType dtype) {
     case_begin(m, OP_SCAN);
     ExprTable *exprs = m->module->exprs;
-    Shape x_shape = shape_with(m, shape_of(m, 3, 0, 4, 5), 0, dim_m(m)), row = shape_of(m, 2, 4, 5), cell = shape_of(m, 1, 5);
-    Op *outer = scan_begin(m, (Value *[]){input(m, 'x', dtype, x_shape), input(m, 'x', dtype, cell)}, 2, 1, dim_m(m));
+    Shape x_shape = shape_with(m, shape_of(m, 3, 0, 4, 5), 0, dim_m(m)), row = shape_of(m, 2, 4, 5),
+          cell = shape_of(m, 1, 5);
+    Op *outer =
+        scan_begin(m, (Value *[]){input(m, 'x', dtype, x_shape), input(m, 'x', dtype, cell)}, 2, 1, dim_m(m));
     Value *x = block_add_argument(m->module, outer->body, type_make(dtype, 2, row.dims), "x");
     Value *h = block_add_argument(m->module, outer->body, type_make(dtype, 1, cell.dims), "h");
     Op *scan = op_create(m->module, outer->body, OP_SCAN, (Value *[]){x, h}, 2, (Span){0}, "");
@@ -136,7 +145,8 @@ static void carried_until_case(Matrix *m, int variant) {
     Value *h = block_add_argument(m->module, scan->body, type_make(DTYPE_F32, 1, row.dims), "h");
     Value *stop = block_add_argument(m->module, scan->body, type_make(DTYPE_BOOL, 0, NULL), "stop");
     Value *next = inner(m, scan, OP_ADD, h, number_of(m, DTYPE_F32, 1));
-    scan_end(m, scan, (Value *[]){next, variant == 2 ? stop : inner(m, scan, OP_NOT, stop, NULL), h, stop}, 4, (int64_t[]){0}, 1);
+    scan_end(m, scan, (Value *[]){next, variant == 2 ? stop : inner(m, scan, OP_NOT, stop, NULL), h, stop}, 4,
+             (int64_t[]){0}, 1);
     case_end(m, scan->results, scan->result_count);
 }
 
@@ -146,7 +156,16 @@ void cases_SCAN(Matrix *m, OpKind kind) {
     for (int i = 0; i < 4; i++) {
         batch_step(m);
         for (int j = 0; j < 12; j++) {
-            ScanCase c = {dtypes[i], j % 3, (j + 1) % 3, j & 1, j & 2, j % 5 == 4 ? 0 : j % 5 == 3 ? -1 : j % 5 == 2 ? -2 : 6, (ViewKind)(j % VIEW_KINDS)};
+            ScanCase c = {dtypes[i],
+                          j % 3,
+                          (j + 1) % 3,
+                          j & 1,
+                          j & 2,
+                          j % 5 == 4   ? 0
+                          : j % 5 == 3 ? -1
+                          : j % 5 == 2 ? -2
+                                       : 6,
+                          (ViewKind)(j % VIEW_KINDS)};
             scan_case(m, &c);
         }
         for (int steps = 0; steps < 4; steps++) swap_case(m, dtypes[i], steps);
@@ -168,10 +187,13 @@ void cases_CLUSTER(Matrix *m, OpKind kind) {
         cluster->body = block_create(m->module, cluster);
         Value *first = x;
         if (variant & 2) {
-            Op *linear = op_create(m->module, cluster->body, OP_LINEAR, (Value *[]){x, constant(m, DTYPE_F32, shape_of(m, 2, 9, 9))}, 2, (Span){0}, "");
+            Op *linear =
+                op_create(m->module, cluster->body, OP_LINEAR,
+                          (Value *[]){x, constant(m, DTYPE_F32, shape_of(m, 2, 9, 9))}, 2, (Span){0}, "");
             first = op_end(m, linear);
         }
-        Value *sum = inner(m, cluster, OP_ADD, first, bias), *positive = inner(m, cluster, OP_RELU, sum, NULL);
+        Value *sum = inner(m, cluster, OP_ADD, first, bias),
+              *positive = inner(m, cluster, OP_RELU, sum, NULL);
         op_create(m->module, cluster->body, OP_YIELD, (Value *[]){positive, sum}, 2, (Span){0}, "");
         op_end(m, cluster);
         case_end(m, cluster->results, 2);
@@ -182,8 +204,12 @@ void cases_CLUSTER(Matrix *m, OpKind kind) {
 
 static void add_state(Matrix *m, Value *initial) {
     State *state = NEW(m->arena, State), **states = NEW_ARRAY(m->arena, State *, m->entry->state_count + 1);
-    *state = (State){.model = m->entry->model, .name = arena_printf(m->arena, "s%d", m->entry->state_count), .type = initial->type, .initial = initial};
-    if (m->entry->state_count) memcpy(states, m->entry->states, (size_t)m->entry->state_count * sizeof *states);
+    *state = (State){.model = m->entry->model,
+                     .name = arena_printf(m->arena, "s%d", m->entry->state_count),
+                     .type = initial->type,
+                     .initial = initial};
+    if (m->entry->state_count)
+        memcpy(states, m->entry->states, (size_t)m->entry->state_count * sizeof *states);
     states[m->entry->state_count++] = state;
     m->entry->states = states;
     vector_push(m->arena, &m->module->states, state);
@@ -204,7 +230,8 @@ static void state_cases(Matrix *m, OpKind kind) {
         Value *x = input(m, 'x', DTYPE_F32, square);
         add_state(m, constant(m, DTYPE_F32, square));
         add_state(m, constant(m, DTYPE_F32, square));
-        Value *a = m->entry->block->arguments[1], *b = m->entry->block->arguments[2], *sum = op_simple(m, OP_ADD, (Value *[]){a, x}, 2);
+        Value *a = m->entry->block->arguments[1], *b = m->entry->block->arguments[2],
+              *sum = op_simple(m, OP_ADD, (Value *[]){a, x}, 2);
         switch (variant) {
         case 0: case_end(m, (Value *[]){a, b, a}, 3); break;
         case 1: case_end(m, (Value *[]){sum, turned(m, a), b}, 3); break;
@@ -221,11 +248,13 @@ void cases_YIELD(Matrix *m, OpKind kind) {
         batch_step(m);
         Shape row = shape_of(m, 2, 3, 7), symbolic = shape_with(m, row, 0, dim_n(m));
         case_begin(m, kind);
-        Value *x = input(m, 's', dtypes[i], symbolic), *unused = input(m, 'x', DTYPE_F32, row), *c = constant(m, dtypes[i], row);
+        Value *x = input(m, 's', dtypes[i], symbolic), *unused = input(m, 'x', DTYPE_F32, row),
+              *c = constant(m, dtypes[i], row);
         (void)unused;
         case_end(m, (Value *[]){x, c, x, c}, 4);
         case_begin(m, kind);
-        Value *y = input(m, 'x', DTYPE_F32, row), *sum = op_simple(m, OP_ADD, (Value *[]){y, y}, 2), *twice = op_simple(m, OP_MUL, (Value *[]){sum, sum}, 2);
+        Value *y = input(m, 'x', DTYPE_F32, row), *sum = op_simple(m, OP_ADD, (Value *[]){y, y}, 2),
+              *twice = op_simple(m, OP_MUL, (Value *[]){sum, sum}, 2);
         case_end(m, (Value *[]){twice, sum, twice, y}, 4);
     }
     batch_step(m);

@@ -1,5 +1,6 @@
-/* matrix [--only OP] [--config TEXT] [--print SERIAL]: compiles every case of the op matrix for every configuration this
- * CPU can run and holds it against the interpreter. Exit 1: some case is wrong; its text is printed. */
+/* matrix [--only OP] [--config TEXT] [--print SERIAL]: compiles every case of the op matrix for every
+ * configuration this CPU can run and holds it against the interpreter. Exit 1: some case is wrong; its text
+ * is printed. */
 #include "test/matrix/matrix.h"
 #include "ir/text_form.h"
 #include "test/native/suite.h"
@@ -91,7 +92,8 @@ static void run_guarded(Suite *suite, Totals *totals) {
         return;
     }
     if (suite->module->entries.count == 1) {
-        printf("CRASHED (signal %d) %s.%s\n%s\n", WTERMSIG(status), suite->module->entries.items[0]->model, suite->module->entries.items[0]->name, suite->text);
+        printf("CRASHED (signal %d) %s.%s\n%s\n", WTERMSIG(status), suite->module->entries.items[0]->model,
+               suite->module->entries.items[0]->name, suite->text);
         totals->failures++;
         return;
     }
@@ -109,7 +111,8 @@ static void keep_printed(Matrix *m, int serial) {
     char model[32];
     snprintf(model, sizeof model, "Matrix%d", serial);
     for (int i = 0; i < m->module->entries.count; i++)
-        if (strcmp(m->module->entries.items[i]->model, model) == 0) m->module->entries.items[kept++] = m->module->entries.items[i];
+        if (strcmp(m->module->entries.items[i]->model, model) == 0)
+            m->module->entries.items[kept++] = m->module->entries.items[i];
     m->module->entries.count = kept;
 }
 
@@ -124,8 +127,10 @@ static void run_batch(Matrix *m) {
     totals->cases += m->module->entries.count;
     totals->batches++;
     Suite *suite = suite_create(text.bytes, true, 1);
-    if (!suite) totals->failures++;
-    else run_guarded(suite, totals);
+    if (!suite)
+        totals->failures++;
+    else
+        run_guarded(suite, totals);
     if (suite) suite_destroy(suite);
     text_deinit(&text);
 }
@@ -155,7 +160,9 @@ int main(int count, char **words) {
         rows[i](&matrix, (OpKind)i);
     }
     batch_close(&matrix);
-    printf("%d cases in %d batches, %lld elements compared, %lld unknown, largest error %.3f of its bound, %d failures\n", totals.cases,
-           totals.batches, (long long)totals.elements, (long long)totals.unknown, totals.worst, totals.failures);
+    printf("%d cases in %d batches, %lld elements compared, %lld unknown, largest error %.3f of its bound, "
+           "%d failures\n",
+           totals.cases, totals.batches, (long long)totals.elements, (long long)totals.unknown, totals.worst,
+           totals.failures);
     return totals.failures ? 1 : 0;
 }

@@ -1,5 +1,5 @@
-/* The op matrix: every row of ops.def over its dtypes, boundary shapes, broadcasts and views, one small entry each. A row
- * without cases is a link error. */
+/* The op matrix: every row of ops.def over its dtypes, boundary shapes, broadcasts and views, one small entry
+ * each. A row without cases is a link error. */
 #ifndef TENON_TEST_MATRIX_MATRIX_H
 #define TENON_TEST_MATRIX_MATRIX_H
 
@@ -12,7 +12,7 @@ typedef struct Matrix {
     Module *module; /* of the batch being filled */
     Entry *entry;   /* of the case being built */
     Random random;
-    int serial;     /* of the case, from 0 over the whole run */
+    int serial; /* of the case, from 0 over the whole run */
     int next_name;
     void (*full)(struct Matrix *matrix); /* takes a complete batch */
     void *context;
@@ -23,8 +23,8 @@ typedef struct Shape {
     const Expr *dims[RANK_MAX];
 } Shape;
 
-/* The module lives from batch_open to batch_close. Between cases that share no shape, batch_step begins a new one when
- * the batch is large enough. */
+/* The module lives from batch_open to batch_close. Between cases that share no shape, batch_step begins a new
+ * one when the batch is large enough. */
 void batch_open(Matrix *matrix);
 void batch_step(Matrix *matrix);
 void batch_close(Matrix *matrix);
@@ -44,7 +44,8 @@ void case_end_one(Matrix *matrix, Value *value);
 Value *input(Matrix *matrix, char kind, DType dtype, Shape shape);
 Value *index_input(Matrix *matrix, int extent, DType dtype, Shape shape);
 Value *constant(Matrix *matrix, DType dtype, Shape shape); /* of plain numbers */
-/* The same tensor as views of something larger: every second element backwards; axes reversed; one element for all. */
+/* The same tensor as views of something larger: every second element backwards; axes reversed; one element
+ * for all. */
 typedef enum ViewKind { VIEW_NONE, VIEW_STRIDED, VIEW_PERMUTED, VIEW_EXPANDED, VIEW_KINDS } ViewKind;
 Value *viewed_input(Matrix *matrix, ViewKind view, char kind, DType dtype, Shape shape);
 
@@ -53,7 +54,8 @@ Op *op_begin(Matrix *matrix, OpKind kind, Value *const *operands, int count);
 Value *op_end(Matrix *matrix, Op *op); /* its first result; NULL and a message: the rule refuses */
 Value *op_simple(Matrix *matrix, OpKind kind, Value *const *operands, int count);
 
-#define OP(id, text, least, most, results, shape, traits, meaning) void cases_##id(Matrix *matrix, OpKind kind);
+#define OP(id, text, least, most, results, shape, traits, meaning)                                           \
+    void cases_##id(Matrix *matrix, OpKind kind);
 #include "ir/ops.def"
 #undef OP
 

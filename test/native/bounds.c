@@ -12,11 +12,14 @@ static EvalFunction *const evaluations[OP_COUNT] = {
 
 double unit_roundoff(DType dtype) { return ulp_at(dtype, 1) / 2; }
 
-Tensor *zeros_like(Expectation *e, const Tensor *tensor) { return tensor_create(e->context.arena, DTYPE_F64, tensor->rank, tensor->dims); }
+Tensor *zeros_like(Expectation *e, const Tensor *tensor) {
+    return tensor_create(e->context.arena, DTYPE_F64, tensor->rank, tensor->dims);
+}
 
 Tensor *magnitudes(Expectation *e, const Tensor *tensor) {
     Tensor *result = zeros_like(e, tensor);
-    for (int64_t i = 0; i < tensor->count; i++) result->floats[i] = tensor->floats ? fabs(tensor->floats[i]) : fabs((double)tensor->integers[i]);
+    for (int64_t i = 0; i < tensor->count; i++)
+        result->floats[i] = tensor->floats ? fabs(tensor->floats[i]) : fabs((double)tensor->integers[i]);
     return result;
 }
 
@@ -51,16 +54,14 @@ static void evaluate(Expectation *e, const Op *op, const Bounded *in, const Boun
     for (int i = 0; i < op->operand_count; i++) operands[i] = in[i].value;
     Tensor *result = out[0].value;
     evaluations[op->kind](&e->context, op, operands, &result);
-    for (int64_t i = 0; result->integers && i < result->count; i++) result->integers[i] = dtype_wrap(result->dtype, result->integers[i]);
+    for (int64_t i = 0; result->integers && i < result->count; i++)
+        result->integers[i] = dtype_wrap(result->dtype, result->integers[i]);
 }
 
 static void bound_scan(Expectation *e, const Op *op, const Bounded *in, Bounded *out) {
     (void)e, (void)op, (void)in, (void)out;
     assert(!"regions are walked, not evaluated");
 }
-
-
-
 
 typedef void BoundFunction(Expectation *e, const Op *op, const Bounded *in, Bounded *out);
 

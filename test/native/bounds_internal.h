@@ -6,7 +6,8 @@
 
 /* The unit roundoff of a dtype: half the distance of 1 to the next number. */
 double unit_roundoff(DType dtype);
-/* The op's interpreter on other tensors of its shapes: the result as f64. The fill value of a pad is 0 then. */
+/* The op's interpreter on other tensors of its shapes: the result as f64. The fill value of a pad is 0 then.
+ */
 Tensor *run_on(Expectation *e, const Op *op, Tensor *const *in, const Tensor *shaped_like);
 Tensor *magnitudes(Expectation *e, const Tensor *tensor);
 /* |in| as f64, and sums of such. */

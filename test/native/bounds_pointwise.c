@@ -1,5 +1,5 @@
-/* Errors of pointwise ops: the spread of the function over the corners of the operands' intervals, which bounds it for
- * functions monotone in each operand, plus what the op itself rounds. */
+/* Errors of pointwise ops: the spread of the function over the corners of the operands' intervals, which
+ * bounds it for functions monotone in each operand, plus what the op itself rounds. */
 #include "test/native/bounds_internal.h"
 #include "test/native/values.h"
 
@@ -63,18 +63,22 @@ static double integer_error(OpKind kind, DType dtype, DType to, const Element *o
     if (total == 0 || !dtype_is_float(dtype) || isinf(total)) return total > 0 ? INFINITY : 0;
     if (is_compare(kind)) return fabs(operands[0].value.f - operands[1].value.f) > total ? 0 : INFINITY;
     if (to == DTYPE_BOOL) return fabs(operands[0].value.f) > total ? 0 : INFINITY; /* a cast */
-    return dtype_saturate(to, operands[0].value.f - total) == dtype_saturate(to, operands[0].value.f + total) ? 0 : INFINITY;
+    return dtype_saturate(to, operands[0].value.f - total) == dtype_saturate(to, operands[0].value.f + total)
+               ? 0
+               : INFINITY;
 }
 
 static double where_error(DType dtype, const Element *operands) {
     double b = operands[1].error, c = operands[2].error;
     if (operands[0].error == 0) return operands[0].value.i ? b : c;
-    bool equal = dtype_is_float(dtype) ? operands[1].value.f == operands[2].value.f : operands[1].value.i == operands[2].value.i;
+    bool equal = dtype_is_float(dtype) ? operands[1].value.f == operands[2].value.f
+                                       : operands[1].value.i == operands[2].value.i;
     if (!dtype_is_float(dtype)) return equal && b + c == 0 ? 0 : INFINITY;
     return distance(operands[1].value.f, operands[2].value.f) + b + c;
 }
 
-static double float_error(const Expectation *e, OpKind kind, DType dtype, DType to, const Element *operands, int count, double value) {
+static double float_error(const Expectation *e, OpKind kind, DType dtype, DType to, const Element *operands,
+                          int count, double value) {
     double total = 0, propagated = 0;
     for (int i = 0; i < count; i++) total += operands[i].error;
     if (!dtype_is_float(dtype)) { /* a cast of an integer */
@@ -89,7 +93,8 @@ static double float_error(const Expectation *e, OpKind kind, DType dtype, DType 
         if (jumps || splits || turns) return INFINITY;
     }
     double ulps = own_ulps(kind, to, e->strict);
-    if (kind == OP_CAST && (dtype_bytes(to) >= dtype_bytes(dtype) && dtype_is_float(dtype))) ulps = to == dtype || (to != DTYPE_F16 && to != DTYPE_BF16) ? 0 : 0.5;
+    if (kind == OP_CAST && (dtype_bytes(to) >= dtype_bytes(dtype) && dtype_is_float(dtype)))
+        ulps = to == dtype || (to != DTYPE_F16 && to != DTYPE_BF16) ? 0 : 0.5;
     return propagated + ulps * ulp_at(to, fabs(value) + propagated);
 }
 
@@ -115,12 +120,16 @@ void bound_pointwise(Expectation *e, const Op *op, const Bounded *in, Bounded *o
         Element operands[3] = {0};
         for (int j = 0; j < count; j++) {
             int64_t at = broadcast_offset(in[j].value, value, i);
-            operands[j].value = in[j].value->floats ? (Scalar){.f = in[j].value->floats[at]} : (Scalar){.i = in[j].value->integers[at]};
+            operands[j].value = in[j].value->floats ? (Scalar){.f = in[j].value->floats[at]}
+                                                    : (Scalar){.i = in[j].value->integers[at]};
             operands[j].error = in[j].error->floats[at];
         }
         double *error = &out->error->floats[i];
-        if (op->kind == OP_WHERE) *error = where_error(dtype, operands);
-        else if (value->integers) *error = integer_error(op->kind, dtype, to, operands, count);
-        else *error = float_error(e, op->kind, dtype, to, operands, count, value->floats[i]);
+        if (op->kind == OP_WHERE)
+            *error = where_error(dtype, operands);
+        else if (value->integers)
+            *error = integer_error(op->kind, dtype, to, operands, count);
+        else
+            *error = float_error(e, op->kind, dtype, to, operands, count, value->floats[i]);
     }
 }

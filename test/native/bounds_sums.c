@@ -1,11 +1,12 @@
-/* Errors of contractions, reductions and windows: those of the operands carried through, plus K roundings of the sum of
- * magnitudes. */
+/* Errors of contractions, reductions and windows: those of the operands carried through, plus K roundings of
+ * the sum of magnitudes. */
 #include "test/native/bounds_internal.h"
 #include "test/native/values.h"
 
 #include <math.h>
 
-/* A sum of |terms| products may be off by as many roundings, in any order; a few more for the bias and what follows. */
+/* A sum of |terms| products may be off by as many roundings, in any order; a few more for the bias and what
+ * follows. */
 static double sum_factor(DType dtype, double terms) { return (terms + 2) * unit_roundoff(dtype); }
 
 static double contraction_terms(const Op *op, const Bounded *in) {
@@ -20,7 +21,8 @@ static double contraction_terms(const Op *op, const Bounded *in) {
 static double winograd_floor(const Op *op, const Tensor *sums) {
     double largest = 0;
     if (op->kind != OP_CONV || sums->rank != 4 || op->operands[0]->type.dims[1]->max < 32) return 0;
-    for (int64_t i = 0; i < sums->count; i++) largest = fmax(largest, isfinite(sums->floats[i]) ? sums->floats[i] : 0);
+    for (int64_t i = 0; i < sums->count; i++)
+        largest = fmax(largest, isfinite(sums->floats[i]) ? sums->floats[i] : 0);
     return 16 * unit_roundoff(DTYPE_F32) * largest;
 }
 
@@ -73,7 +75,8 @@ void bound_reduction(Expectation *e, const Op *op, const Bounded *in, Bounded *o
     }
     double terms = reduced_terms(op, in[0].value);
     if (terms == 0) return;
-    add_scaled(out->error, run_on(e, op, (Tensor *[]){magnitudes(e, in[0].value)}, value), sum_factor(value->dtype, terms));
+    add_scaled(out->error, run_on(e, op, (Tensor *[]){magnitudes(e, in[0].value)}, value),
+               sum_factor(value->dtype, terms));
     add_scaled(out->error, run_on(e, op, (Tensor *[]){in[0].error}, value), 1);
     if (terms == 1 && !any_error(in[0].error) && e->strict)
         for (int64_t i = 0; i < value->count; i++) out->error->floats[i] = 0;
@@ -83,7 +86,8 @@ static double window_terms(const Op *op, const Tensor *in) {
     double terms = 1;
     const Attr *kernel = op_attr(op, ATTR_KERNEL);
     int spatial = kernel ? kernel->count : op_attr(op, ATTR_SHAPE)->count;
-    for (int i = 0; i < spatial; i++) terms *= kernel ? (double)kernel->integers[i] : (double)in->dims[in->rank - spatial + i];
+    for (int i = 0; i < spatial; i++)
+        terms *= kernel ? (double)kernel->integers[i] : (double)in->dims[in->rank - spatial + i];
     return terms;
 }
 
@@ -112,8 +116,10 @@ static Lines lines_of(const Op *op, const Tensor *tensor) {
     return lines;
 }
 
-/* Each power e^(a - max) is off by the errors of a and max, and by the rounding of a - max, which the function magnifies. */
-static void softmax_line(const Op *op, DType dtype, const double *a, const double *ea, const double *y, double *error, int64_t length, int64_t step) {
+/* Each power e^(a - max) is off by the errors of a and max, and by the rounding of a - max, which the
+ * function magnifies. */
+static void softmax_line(const Op *op, DType dtype, const double *a, const double *ea, const double *y,
+                         double *error, int64_t length, int64_t step) {
     double largest = -INFINITY, worst = 0, u = unit_roundoff(dtype), mass = 0;
     for (int64_t i = 0; i < length; i++) {
         largest = fmax(largest, a[i * step]);
@@ -127,8 +133,11 @@ static void softmax_line(const Op *op, DType dtype, const double *a, const doubl
     for (int64_t i = 0; i < length; i++) {
         double shift = fabs(a[i * step] - largest);
         double own = (shift + 4) * u + expm1(ea[i * step] + worst);
-        if (op->kind == OP_SOFTMAX) error[i * step] = y[i * step] * (own + sum_error + own * sum_error) + 4 * ulp_at(dtype, 0);
-        else error[i * step] = ea[i * step] + worst + (shift + fabs(y[i * step]) + log((double)length) + 4) * 2 * u + sum_error;
+        if (op->kind == OP_SOFTMAX)
+            error[i * step] = y[i * step] * (own + sum_error + own * sum_error) + 4 * ulp_at(dtype, 0);
+        else
+            error[i * step] = ea[i * step] + worst +
+                              (shift + fabs(y[i * step]) + log((double)length) + 4) * 2 * u + sum_error;
         if (isnan(error[i * step])) error[i * step] = isnan(y[i * step]) && worst == 0 ? 0 : INFINITY;
     }
 }
@@ -139,12 +148,14 @@ void bound_softmax(Expectation *e, const Op *op, const Bounded *in, Bounded *out
     for (int64_t i = 0; i < lines.outer; i++)
         for (int64_t j = 0; j < lines.inner; j++) {
             int64_t at = i * lines.length * lines.inner + j;
-            softmax_line(op, out->value->dtype, in[0].value->floats + at, in[0].error->floats + at, out->value->floats + at,
-                         out->error->floats + at, lines.length, lines.inner);
+            softmax_line(op, out->value->dtype, in[0].value->floats + at, in[0].error->floats + at,
+                         out->value->floats + at, out->error->floats + at, lines.length, lines.inner);
         }
 }
 
-static double element(const Tensor *tensor, int64_t at) { return tensor->floats ? tensor->floats[at] : (double)tensor->integers[at]; }
+static double element(const Tensor *tensor, int64_t at) {
+    return tensor->floats ? tensor->floats[at] : (double)tensor->integers[at];
+}
 
 /* Unknown when another element comes as near as the errors of both. */
 static bool rivalled(const Bounded *in, int64_t first, int64_t step, int64_t length, int64_t best) {
@@ -152,7 +163,8 @@ static bool rivalled(const Bounded *in, int64_t first, int64_t step, int64_t len
     for (int64_t k = 0; k < length; k++) {
         int64_t at = first + k * step;
         double errors = in->error->floats[at] + in->error->floats[winner];
-        if (k != best && errors > 0 && !(fabs(element(in->value, at) - element(in->value, winner)) > errors)) return true;
+        if (k != best && errors > 0 && !(fabs(element(in->value, at) - element(in->value, winner)) > errors))
+            return true;
     }
     return false;
 }
@@ -163,7 +175,8 @@ void bound_argreduce(Expectation *e, const Op *op, const Bounded *in, Bounded *o
     for (int64_t i = 0; i < lines.outer; i++)
         for (int64_t j = 0; j < lines.inner; j++) {
             int64_t first = i * lines.length * lines.inner + j, at = i * lines.inner + j;
-            if (rivalled(in, first, lines.inner, lines.length, out->value->integers[at])) out->error->floats[at] = INFINITY;
+            if (rivalled(in, first, lines.inner, lines.length, out->value->integers[at]))
+                out->error->floats[at] = INFINITY;
         }
 }
 
@@ -199,19 +212,22 @@ void bound_normalize(Expectation *e, const Op *op, const Bounded *in, Bounded *o
     }
     for (int64_t i = 0; i < x->count; i++) {
         Group *g = &groups[group_of(op, x, i)];
-        double centred = x->floats[i] - g->sum / g->count, mean_error = (g->error + (g->count + 2) * u * g->magnitude) / g->count;
+        double centred = x->floats[i] - g->sum / g->count,
+               mean_error = (g->error + (g->count + 2) * u * g->magnitude) / g->count;
         double off = ex->floats[i] + mean_error + u * (fabs(centred) + mean_error);
         g->variance += centred * centred / g->count;
         g->spread += (2 * fabs(centred) * off + off * off) / g->count;
     }
     for (int64_t i = 0; i < x->count; i++) {
         Group *g = &groups[group_of(op, x, i)];
-        double centred = x->floats[i] - g->sum / g->count, mean_error = (g->error + (g->count + 2) * u * g->magnitude) / g->count;
+        double centred = x->floats[i] - g->sum / g->count,
+               mean_error = (g->error + (g->count + 2) * u * g->magnitude) / g->count;
         double off = ex->floats[i] + mean_error + u * (fabs(centred) + mean_error);
         double variance_error = g->spread + (g->count + 4) * u * (g->variance + g->spread) + 2 * u * eps;
         double scale = 1 / sqrt(g->variance + eps), far = 1 / sqrt(g->variance + eps - variance_error);
         double scale_error = (far - scale) + 3 * u * far;
-        double error = fabs(centred) * scale_error + off * scale + off * scale_error + 2 * u * fabs(out->value->floats[i]) + ulp_at(x->dtype, 0);
+        double error = fabs(centred) * scale_error + off * scale + off * scale_error +
+                       2 * u * fabs(out->value->floats[i]) + ulp_at(x->dtype, 0);
         bool known = isfinite(error) || (isnan(out->value->floats[i]) && g->error == 0);
         out->error->floats[i] = !known ? INFINITY : isfinite(error) ? error : 0;
     }
@@ -222,7 +238,10 @@ void bound_normalize(Expectation *e, const Op *op, const Bounded *in, Bounded *o
 void bound_move(Expectation *e, const Op *op, const Bounded *in, Bounded *out) {
     if (op->kind == OP_FULL || op->kind == OP_IOTA) {
         for (int64_t i = 0; out->value->floats && i < out->value->count; i++)
-            out->error->floats[i] = out->value->floats[i] == dtype_round(out->value->dtype, out->value->floats[i]) ? 0 : ulp_at(out->value->dtype, out->value->floats[i]) / 2;
+            out->error->floats[i] =
+                out->value->floats[i] == dtype_round(out->value->dtype, out->value->floats[i])
+                    ? 0
+                    : ulp_at(out->value->dtype, out->value->floats[i]) / 2;
         return;
     }
     bool indexed = op->kind == OP_GATHER || op->kind == OP_ONE_HOT;

@@ -55,7 +55,8 @@ static int inspect(const Surroundings *s, const NativeCall *call, int status) {
     bool intact = guarded_intact(&s->state) && guarded_intact(&s->workspace), same = true;
     for (uint32_t i = 0; i < call->entry->input_count; i++) {
         intact &= guarded_intact(&s->inputs[i]);
-        same &= call->input_bytes[i] == 0 || memcmp(s->inputs[i].data, call->inputs[i], call->input_bytes[i]) == 0;
+        same &= call->input_bytes[i] == 0 ||
+                memcmp(s->inputs[i].data, call->inputs[i], call->input_bytes[i]) == 0;
     }
     for (uint32_t i = 0; i < call->entry->output_count; i++) intact &= guarded_intact(&s->outputs[i]);
     return !intact ? CALL_OVERRAN : !same ? CALL_CHANGED_INPUT : status;
@@ -75,8 +76,13 @@ int native_call(NativeCall *call, GuardSide side, unsigned char fill, bool rever
     surround(&s, call, side, fill);
     for (uint32_t i = 0; i < call->entry->input_count; i++) inputs[i] = s.inputs[i].data;
     for (uint32_t i = 0; i < call->entry->output_count; i++) outputs[i] = s.outputs[i].data;
-    tenon_call raw = {.struct_size = sizeof raw, .dims = call->dims, .inputs = inputs, .outputs = outputs,
-                      .state = s.state.data, .workspace = s.workspace.data, .workspace_bytes = s.workspace.bytes,
+    tenon_call raw = {.struct_size = sizeof raw,
+                      .dims = call->dims,
+                      .inputs = inputs,
+                      .outputs = outputs,
+                      .state = s.state.data,
+                      .workspace = s.workspace.data,
+                      .workspace_bytes = s.workspace.bytes,
                       .executor = call->threads && reversed ? &reverser : NULL};
     int status = inspect(&s, call, call_trapped(call->entry, &raw));
     for (uint32_t i = 0; i < call->entry->output_count; i++)

@@ -1,4 +1,5 @@
-/* One call of a compiled entry in hostile surroundings: guarded buffers, dirty workspace, items in reverse order. */
+/* One call of a compiled entry in hostile surroundings: guarded buffers, dirty workspace, items in reverse
+ * order. */
 #ifndef TENON_TEST_NATIVE_CALL_H
 #define TENON_TEST_NATIVE_CALL_H
 
@@ -22,8 +23,8 @@ typedef struct NativeCall {
 /* Statuses of its own: */
 enum { CALL_TRAPPED = 100, CALL_OVERRAN = 101, CALL_CHANGED_INPUT = 102 };
 
-/* Returns the entry's status or one of those above; |side| and |fill| choose the surroundings, |reversed| the order of
- * parallel items. */
+/* Returns the entry's status or one of those above; |side| and |fill| choose the surroundings, |reversed| the
+ * order of parallel items. */
 int native_call(NativeCall *call, GuardSide side, unsigned char fill, bool reversed);
 const char *native_status_text(int status);
 

@@ -35,12 +35,15 @@ static Bounded value_of(Expectation *e, const Value *value) {
 
 static void copy_elements(Tensor *out, int64_t out_at, const Tensor *in, int64_t in_at, int64_t count) {
     if (count <= 0) return;
-    if (out->floats) memcpy(out->floats + out_at, in->floats + in_at, (size_t)count * sizeof(double));
-    else memcpy(out->integers + out_at, in->integers + in_at, (size_t)count * sizeof(int64_t));
+    if (out->floats)
+        memcpy(out->floats + out_at, in->floats + in_at, (size_t)count * sizeof(double));
+    else
+        memcpy(out->integers + out_at, in->integers + in_at, (size_t)count * sizeof(int64_t));
 }
 
 static Bounded copy_of(Expectation *e, const Bounded *from) {
-    Bounded copy = bounded_exact(e->context.arena, tensor_create(e->context.arena, from->value->dtype, from->value->rank, from->value->dims));
+    Bounded copy = bounded_exact(e->context.arena, tensor_create(e->context.arena, from->value->dtype,
+                                                                 from->value->rank, from->value->dims));
     copy_elements(copy.value, 0, from->value, 0, from->value->count);
     copy_elements(copy.error, 0, from->error, 0, from->error->count);
     return copy;
@@ -75,7 +78,8 @@ static void make_unknown(const Bounded *value) {
 static void run_scan(Expectation *e, const Op *op, const Bounded *in, Bounded *out) {
     const Op *yield = block_terminator(op->body);
     int sequences = (int)op_int(op, ATTR_SEQUENCES, 0), carries = (int)op_int(op, ATTR_CARRIES, 0);
-    bool until = op_int(op, ATTR_UNTIL, 0), reverse = op_int(op, ATTR_REVERSE, 0), last = false, doubtful = false;
+    bool until = op_int(op, ATTR_UNTIL, 0), reverse = op_int(op, ATTR_REVERSE, 0), last = false,
+         doubtful = false;
     int yields = yield->operand_count - carries - until;
     int64_t trip = eval_expr(&e->context, op_expr_at(op, ATTR_TRIP, 0)), step = 0;
     for (int i = 0; i < carries; i++) out[i] = copy_of(e, &in[sequences + i]);
@@ -91,7 +95,8 @@ static void run_scan(Expectation *e, const Op *op, const Bounded *in, Bounded *o
         if (e->context.status != EVAL_OK) return;
         for (int i = 0; i < yields; i++) {
             Bounded row = value_of(e, yield->operands[carries + i]);
-            move_row(&out[carries + i], (int)op_int_at(op, ATTR_AXES, sequences + i, 0), position, &row, true);
+            move_row(&out[carries + i], (int)op_int_at(op, ATTR_AXES, sequences + i, 0), position, &row,
+                     true);
         }
         if (until) {
             Bounded end = value_of(e, yield->operands[carries + yields]);
@@ -111,7 +116,8 @@ static void run_scan(Expectation *e, const Op *op, const Bounded *in, Bounded *o
 
 static void run_cluster(Expectation *e, const Op *op, Bounded *out) {
     run_block(e, op->body);
-    for (int i = 0; i < op->result_count && e->context.status == EVAL_OK; i++) out[i] = value_of(e, op->body->last->operands[i]);
+    for (int i = 0; i < op->result_count && e->context.status == EVAL_OK; i++)
+        out[i] = value_of(e, op->body->last->operands[i]);
 }
 
 static void run_op(Expectation *e, const Op *op) {
@@ -119,39 +125,52 @@ static void run_op(Expectation *e, const Op *op) {
     Bounded *out = NEW_ARRAY(e->context.arena, Bounded, op->result_count + 1);
     for (int i = 0; i < op->operand_count; i++) in[i] = value_of(e, op->operands[i]);
     for (int i = 0; i < op->result_count; i++) out[i] = of_type(e, &op->results[i]->type);
-    if (op->kind == OP_SCAN) run_scan(e, op, in, out);
-    else if (op->kind == OP_CLUSTER) run_cluster(e, op, out);
-    else bounds_op(e, op, in, out);
+    if (op->kind == OP_SCAN)
+        run_scan(e, op, in, out);
+    else if (op->kind == OP_CLUSTER)
+        run_cluster(e, op, out);
+    else
+        bounds_op(e, op, in, out);
     for (int i = 0; i < op->result_count; i++) e->values[op->results[i]->id] = out[i];
 }
 
 static void run_block(Expectation *e, const Block *block) {
-    for (const Op *op = block->first; op && op->kind != OP_YIELD && e->context.status == EVAL_OK; op = op->next) run_op(e, op);
+    for (const Op *op = block->first; op && op->kind != OP_YIELD && e->context.status == EVAL_OK;
+         op = op->next)
+        run_op(e, op);
 }
 
 /* ---- Entries ---- */
 
 static bool same_values(const Tensor *a, const Tensor *b) {
     for (int64_t i = 0; i < a->count; i++) {
-        if (a->integers ? a->integers[i] != b->integers[i] : a->floats[i] != b->floats[i] && !(isnan(a->floats[i]) && isnan(b->floats[i])))
+        if (a->integers ? a->integers[i] != b->integers[i]
+                        : a->floats[i] != b->floats[i] && !(isnan(a->floats[i]) && isnan(b->floats[i])))
             return false;
     }
     return true;
 }
 
 /* The walk above must agree with the interpreter to the bit, or a bug of either would go unseen. */
-static void check_interpreter(const Expectation *e, const Entry *entry, EvalStatus status, const Bounded *in, const Bounded *out) {
+static void check_interpreter(const Expectation *e, const Entry *entry, EvalStatus status, const Bounded *in,
+                              const Bounded *out) {
     Arena *arena = arena_create();
-    EvalContext context = {.arena = arena, .wide = true, .binding_count = e->context.binding_count, .bindings = e->context.bindings};
-    Tensor **inputs = NEW_ARRAY(arena, Tensor *, entry->input_count + 1), **states = NEW_ARRAY(arena, Tensor *, entry->state_count + 1);
+    EvalContext context = {.arena = arena,
+                           .wide = true,
+                           .binding_count = e->context.binding_count,
+                           .bindings = e->context.bindings};
+    Tensor **inputs = NEW_ARRAY(arena, Tensor *, entry->input_count + 1),
+           **states = NEW_ARRAY(arena, Tensor *, entry->state_count + 1);
     Tensor **outputs = NEW_ARRAY(arena, Tensor *, entry->output_count + 1);
     for (int i = 0; i < entry->input_count; i++) inputs[i] = in[i].value;
     for (int i = 0; i < entry->state_count; i++) states[i] = in[entry->input_count + i].value;
     bool good = eval_entry(&context, entry, inputs, states, outputs) == status;
     for (int i = 0; good && !status && i < entry->output_count + entry->state_count; i++)
-        good = same_values(out[i].value, i < entry->output_count ? outputs[i] : states[i - entry->output_count]);
+        good =
+            same_values(out[i].value, i < entry->output_count ? outputs[i] : states[i - entry->output_count]);
     if (!good) {
-        fprintf(stderr, "%s.%s: the interpreter and the walk of the test differ\n", entry->model, entry->name);
+        fprintf(stderr, "%s.%s: the interpreter and the walk of the test differ\n", entry->model,
+                entry->name);
         abort();
     }
     arena_destroy(arena);
@@ -159,19 +178,24 @@ static void check_interpreter(const Expectation *e, const Entry *entry, EvalStat
 
 static EvalStatus check_call(const Expectation *e, const Entry *entry) {
     for (int i = 0; i < entry->checks.count; i++)
-        if (eval_expr(&e->context, entry->checks.items[i].left) != eval_expr(&e->context, entry->checks.items[i].right)) return EVAL_SHAPE;
+        if (eval_expr(&e->context, entry->checks.items[i].left) !=
+            eval_expr(&e->context, entry->checks.items[i].right))
+            return EVAL_SHAPE;
     return EVAL_OK;
 }
 
-EvalStatus expect_entry(Arena *arena, const Module *module, const Entry *entry, const DimBinding *bindings, bool strict,
-                        const Bounded *in, Bounded *out) {
-    Expectation e = {.strict = strict, .module = module, .values = NEW_ARRAY(arena, Bounded, module->next_value_id)};
-    e.context = (EvalContext){.arena = arena, .wide = true, .binding_count = entry->dim_count, .bindings = bindings};
+EvalStatus expect_entry(Arena *arena, const Module *module, const Entry *entry, const DimBinding *bindings,
+                        bool strict, const Bounded *in, Bounded *out) {
+    Expectation e = {
+        .strict = strict, .module = module, .values = NEW_ARRAY(arena, Bounded, module->next_value_id)};
+    e.context =
+        (EvalContext){.arena = arena, .wide = true, .binding_count = entry->dim_count, .bindings = bindings};
     e.context.status = check_call(&e, entry);
     for (int i = 0; i < entry->block->argument_count; i++) e.values[entry->block->arguments[i]->id] = in[i];
     if (e.context.status == EVAL_OK) run_block(&e, entry->block);
     const Op *yield = block_terminator(entry->block);
-    for (int i = 0; e.context.status == EVAL_OK && i < yield->operand_count; i++) out[i] = value_of(&e, yield->operands[i]);
+    for (int i = 0; e.context.status == EVAL_OK && i < yield->operand_count; i++)
+        out[i] = value_of(&e, yield->operands[i]);
     check_interpreter(&e, entry, e.context.status, in, out);
     return e.context.status;
 }
@@ -201,9 +225,15 @@ Deviation expect_compare(const Bounded *expected, const void *bytes, double slac
             result.unknown++;
             continue;
         }
-        double got = want->floats ? dtype_load_float(want->dtype, at) : (double)dtype_load_integer(want->dtype, at);
-        if (want->floats) ratio = float_ratio(want->dtype, got, want->floats[i], bound, signs);
-        else ratio = integer_differs(dtype_load_integer(want->dtype, at), want->integers[i]) || (want->dtype == DTYPE_BOOL && (unsigned char)*at > 1) ? INFINITY : 0;
+        double got =
+            want->floats ? dtype_load_float(want->dtype, at) : (double)dtype_load_integer(want->dtype, at);
+        if (want->floats)
+            ratio = float_ratio(want->dtype, got, want->floats[i], bound, signs);
+        else
+            ratio = integer_differs(dtype_load_integer(want->dtype, at), want->integers[i]) ||
+                            (want->dtype == DTYPE_BOOL && (unsigned char)*at > 1)
+                        ? INFINITY
+                        : 0;
         if (ratio > result.worst && isfinite(ratio)) result.worst = ratio;
         if (isfinite(ratio) || result.found) continue;
         result.found = true;

@@ -7,7 +7,8 @@
 
 enum { PAGE = 4096, MARGIN = 256 };
 
-/* On the open side the data keeps |MARGIN| bytes of canaries and, for small alignments, an odd multiple of |align|. */
+/* On the open side the data keeps |MARGIN| bytes of canaries and, for small alignments, an odd multiple of
+ * |align|. */
 static size_t data_offset(size_t room_bytes, size_t bytes, size_t align, GuardSide side) {
     if (side == GUARD_BEFORE) return 0;
     return (room_bytes - bytes) / align * align;

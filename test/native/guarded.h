@@ -1,4 +1,5 @@
-/* Memory that tells when generated code goes beyond it: a page without access on one side, known bytes all around. */
+/* Memory that tells when generated code goes beyond it: a page without access on one side, known bytes all
+ * around. */
 #ifndef TENON_TEST_NATIVE_GUARDED_H
 #define TENON_TEST_NATIVE_GUARDED_H
 
@@ -18,8 +19,8 @@ typedef struct Guarded {
 
 enum { CANARY = 0xC5 };
 
-/* |bytes| of |fill|, aligned to |align| and to no more where that can be had. GUARD_AFTER: they end at the forbidden page
- * (up to |align|); GUARD_BEFORE: they begin at it. */
+/* |bytes| of |fill|, aligned to |align| and to no more where that can be had. GUARD_AFTER: they end at the
+ * forbidden page (up to |align|); GUARD_BEFORE: they begin at it. */
 Guarded guarded_create(size_t bytes, size_t align, GuardSide side, unsigned char fill);
 /* The bytes around the data are as they were. */
 bool guarded_intact(const Guarded *guarded);

@@ -15,7 +15,8 @@
 
 const char *native_config_text(const NativeConfig *config, char *out, size_t size) {
     snprintf(out, size, "-march=%s%s%s%s%s", config->march, config->schedule ? " --schedule-target=" : "",
-             config->schedule ? config->schedule : "", config->plain ? " -O0" : "", config->threads ? " --threads=pool" : "");
+             config->schedule ? config->schedule : "", config->plain ? " -O0" : "",
+             config->threads ? " --threads=pool" : "");
     return out;
 }
 
@@ -63,7 +64,8 @@ static LoopModule *run_passes(Module *graph, const PassOptions *options) {
     }
     LoopModule *loops = lower_module(graph, options);
     const TargetInfo *target = &options->target;
-    bool good = loops && loops_verify(loops, "lowering", target->register_count, target->register_bytes, target->has_fma);
+    bool good = loops && loops_verify(loops, "lowering", target->register_count, target->register_bytes,
+                                      target->has_fma);
     return good ? loops : NULL;
 }
 
@@ -87,8 +89,10 @@ static const char *temporary_folder(void) {
 
 static bool make_library(NativeLibrary *library, const BackendOptions *backend) {
     static int serial;
-    const char *object = arena_printf(library->arena, "%s/tenon-native-%d-%d.o", temporary_folder(), getpid(), serial);
-    const char *shared = arena_printf(library->arena, "%s/tenon-native-%d-%d.so", temporary_folder(), getpid(), serial++);
+    const char *object =
+        arena_printf(library->arena, "%s/tenon-native-%d-%d.o", temporary_folder(), getpid(), serial);
+    const char *shared =
+        arena_printf(library->arena, "%s/tenon-native-%d-%d.so", temporary_folder(), getpid(), serial++);
     LinkRequest link = {.object = object, .library = shared, .shown = shared, .soname = "case.so"};
     bool good = backend_emit(library->loops, backend, BACKEND_OBJECT, NULL, object, library->diagnostics) &&
                 write_blob(library, object) && link_shared(library->arena, library->diagnostics, &link);
@@ -105,8 +109,13 @@ static bool make_library(NativeLibrary *library, const BackendOptions *backend) 
 static bool compile(NativeLibrary *library, const char *text) {
     const NativeConfig *config = &library->config;
     PassOptions passes = {.plain = config->plain};
-    BackendOptions backend = {.source_name = "case.tir", .options_text = "", .version = "test", .source_sha256 = "",
-                              .weights_sha256 = "", .threads = config->threads, .cpu_check = true};
+    BackendOptions backend = {.source_name = "case.tir",
+                              .options_text = "",
+                              .version = "test",
+                              .source_sha256 = "",
+                              .weights_sha256 = "",
+                              .threads = config->threads,
+                              .cpu_check = true};
     const char *schedule = config->schedule ? config->schedule : config->march;
     if (!target_from_name(library->arena, config->march, NULL, &backend.target)) return false;
     if (!target_from_name(library->arena, schedule, NULL, &passes.target)) return false;
@@ -135,7 +144,8 @@ const tenon_model_info *native_model(const NativeLibrary *library, const char *m
     char symbol[256];
     size_t length = 0;
     for (; model[length] && length < sizeof symbol - 8; length++)
-        symbol[length] = model[length] >= 'A' && model[length] <= 'Z' ? (char)(model[length] - 'A' + 'a') : model[length];
+        symbol[length] =
+            model[length] >= 'A' && model[length] <= 'Z' ? (char)(model[length] - 'A' + 'a') : model[length];
     strcpy(symbol + length, "_info");
     const tenon_model_info *(*info)(void) = (const tenon_model_info *(*)(void))dlsym(library->handle, symbol);
     return info ? info() : NULL;
@@ -144,7 +154,8 @@ const tenon_model_info *native_model(const NativeLibrary *library, const char *m
 const tenon_entry_info *native_entry(const NativeLibrary *library, const char *model, const char *entry) {
     const tenon_model_info *info = native_model(library, model);
     for (uint32_t i = 0; info && i < info->entry_count; i++) {
-        const tenon_entry_info *found = (const void *)((const char *)info->entries + i * info->entries->struct_size);
+        const tenon_entry_info *found =
+            (const void *)((const char *)info->entries + i * info->entries->struct_size);
         if (strcmp(found->name, entry) == 0) return found;
     }
     return NULL;

@@ -1,4 +1,5 @@
-/* IR text to a loaded shared library, by the road of `tenon compile`: parse, passes, lower, emit, link, dlopen. */
+/* IR text to a loaded shared library, by the road of `tenon compile`: parse, passes, lower, emit, link,
+ * dlopen. */
 #ifndef TENON_TEST_NATIVE_LIBRARY_H
 #define TENON_TEST_NATIVE_LIBRARY_H
 
@@ -22,8 +23,8 @@ typedef struct NativeLibrary {
 
 /* "x86-64-v3 -O0". */
 const char *native_config_text(const NativeConfig *config, char *out, size_t size);
-/* Configurations this CPU can run: every level with and without optimisation, the strongest also as a schedule for a
- * weaker one. Returns how many. */
+/* Configurations this CPU can run: every level with and without optimisation, the strongest also as a
+ * schedule for a weaker one. Returns how many. */
 int native_configs(const NativeConfig **out);
 
 /* False: what went wrong was printed to stderr; the library is closed. */

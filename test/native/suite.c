@@ -24,7 +24,8 @@ static int64_t dim_of_round(const Entry *entry, int dim, int round) {
 static Tensor *make_input(const Suite *suite, const Case *c, int index) {
     const Type *type = &c->entry->block->arguments[index]->type;
     DimBinding bindings[16];
-    for (int i = 0; i < c->entry->dim_count; i++) bindings[i] = (DimBinding){c->entry->dims[i]->symbol, c->dims[i]};
+    for (int i = 0; i < c->entry->dim_count; i++)
+        bindings[i] = (DimBinding){c->entry->dims[i]->symbol, c->dims[i]};
     EvalContext context = {.binding_count = c->entry->dim_count, .bindings = bindings};
     int64_t dims[RANK_MAX];
     for (int i = 0; i < type->rank; i++) dims[i] = eval_expr(&context, type->dims[i]);
@@ -43,9 +44,11 @@ static void add_case(Suite *suite, const Entry *entry, int round) {
     }
     c.in = NEW_ARRAY(suite->arena, Bounded, entry->input_count + entry->state_count + 1);
     c.out = NEW_ARRAY(suite->arena, Bounded, entry->output_count + entry->state_count + 1);
-    for (int i = 0; i < entry->input_count; i++) c.in[i] = bounded_exact(suite->arena, make_input(suite, &c, i));
+    for (int i = 0; i < entry->input_count; i++)
+        c.in[i] = bounded_exact(suite->arena, make_input(suite, &c, i));
     for (int i = 0; i < entry->state_count; i++)
-        c.in[entry->input_count + i] = before ? before->out[entry->output_count + i] : bounded_initial(suite->arena, entry->states[i]);
+        c.in[entry->input_count + i] =
+            before ? before->out[entry->output_count + i] : bounded_initial(suite->arena, entry->states[i]);
     c.status = expect_entry(suite->arena, suite->module, entry, bindings, suite->strict, c.in, c.out);
     /* A failed call leaves the state open: such rounds must be the last. */
     vector_push(suite->arena, &suite->cases, c);
@@ -53,7 +56,9 @@ static void add_case(Suite *suite, const Entry *entry, int round) {
 
 static void add_cases(Suite *suite, const Entry *entry) {
     int rounds = entry->dim_count ? ROUNDS_MAX : entry->state_count ? 2 : 1;
-    if (entry->dim_count > 16 || entry->input_count > CALL_TENSORS_MAX || entry->output_count > CALL_TENSORS_MAX) abort();
+    if (entry->dim_count > 16 || entry->input_count > CALL_TENSORS_MAX ||
+        entry->output_count > CALL_TENSORS_MAX)
+        abort();
     for (int round = 0; round < rounds; round++) {
         add_case(suite, entry, round);
         if (entry->state_count && suite->cases.items[suite->cases.count - 1].status != EVAL_OK) return;
@@ -63,7 +68,8 @@ static void add_cases(Suite *suite, const Entry *entry) {
 Suite *suite_create(const char *text, bool strict, double slack) {
     Arena *arena = arena_create();
     Suite *suite = NEW(arena, Suite);
-    *suite = (Suite){.arena = arena, .diagnostics = diagnostics_create(), .text = text, .strict = strict, .slack = slack};
+    *suite = (Suite){
+        .arena = arena, .diagnostics = diagnostics_create(), .text = text, .strict = strict, .slack = slack};
     suite->module = native_parse(arena, suite->diagnostics, text);
     diagnostics_print(suite->diagnostics, stderr, (DiagnosticsStyle){.error_limit = 5});
     if (!suite->module) {
@@ -86,7 +92,7 @@ typedef struct Run {
     const NativeLibrary *library;
     SuiteResult *result;
     Arena *arena;
-    void *state;     /* of the model, as the entry left it */
+    void *state; /* of the model, as the entry left it */
     char *message;
 } Run;
 
@@ -115,8 +121,9 @@ static int64_t state_offset(const Run *run, const Entry *entry, int index) {
 static bool zeros_are_signed(const Suite *suite, const Entry *entry) {
     for (const Op *op = entry->block->first; op; op = op->next) {
         bool keeps = op_infos[op->kind].traits & (OP_MOVE | OP_STRUCTURE) && !op->body;
-        keeps |= op->kind == OP_NEG || op->kind == OP_ABS || op->kind == OP_SQRT || op->kind == OP_TANH || op->kind == OP_ERF ||
-                 op->kind == OP_EXPM1 || op->kind == OP_LOG1P || op->kind == OP_FLOOR || op->kind == OP_CEIL || op->kind == OP_MUL;
+        keeps |= op->kind == OP_NEG || op->kind == OP_ABS || op->kind == OP_SQRT || op->kind == OP_TANH ||
+                 op->kind == OP_ERF || op->kind == OP_EXPM1 || op->kind == OP_LOG1P || op->kind == OP_FLOOR ||
+                 op->kind == OP_CEIL || op->kind == OP_MUL;
         if (!keeps) return false;
     }
     return suite->strict;
@@ -128,8 +135,8 @@ static bool compare(Run *run, const Case *c, const Bounded *want, const void *go
     run->result->unknown += off.unknown;
     if (off.worst > run->result->worst) run->result->worst = off.worst;
     if (!off.found) return true;
-    snprintf(run->message, MESSAGE_BYTES, "round %d: %s[%lld] is %.17g, not %.17g (allowed %.3g)", c->round, name, (long long)off.at, off.got,
-             off.want, off.bound);
+    snprintf(run->message, MESSAGE_BYTES, "round %d: %s[%lld] is %.17g, not %.17g (allowed %.3g)", c->round,
+             name, (long long)off.at, off.got, off.want, off.bound);
     return false;
 }
 
@@ -149,8 +156,12 @@ static bool shapes_agree(const Case *c, const tenon_entry_info *info) {
     return true;
 }
 
-static NativeCall prepare(Run *run, const Case *c, const tenon_entry_info *info, const tenon_model_info *model) {
-    NativeCall call = {.entry = info, .dims = c->dims, .threads = run->library->config.threads, .state = run->state,
+static NativeCall prepare(Run *run, const Case *c, const tenon_entry_info *info,
+                          const tenon_model_info *model) {
+    NativeCall call = {.entry = info,
+                       .dims = c->dims,
+                       .threads = run->library->config.threads,
+                       .state = run->state,
                        .state_bytes = run->state ? model->state_size : 0};
     for (uint32_t i = 0; i < info->input_count; i++) {
         call.inputs[i] = raw_bytes(run->arena, c->in[i].value, &call.input_bytes[i]);
@@ -170,10 +181,14 @@ static NativeCall prepare(Run *run, const Case *c, const tenon_entry_info *info,
 }
 
 /* The same call again in other surroundings must give the same bits. */
-static bool repeat_agrees(Run *run, const Case *c, const NativeCall *first, const void *state_before, int status) {
+static bool repeat_agrees(Run *run, const Case *c, const NativeCall *first, const void *state_before,
+                          int status) {
     NativeCall again = *first;
-    again.state = first->state ? memcpy(arena_alloc(run->arena, first->state_bytes + 8), state_before, first->state_bytes) : NULL;
-    for (uint32_t i = 0; i < first->entry->output_count; i++) again.outputs[i] = arena_alloc(run->arena, first->output_bytes[i] + 8);
+    again.state = first->state ? memcpy(arena_alloc(run->arena, first->state_bytes + 8), state_before,
+                                        first->state_bytes)
+                               : NULL;
+    for (uint32_t i = 0; i < first->entry->output_count; i++)
+        again.outputs[i] = arena_alloc(run->arena, first->output_bytes[i] + 8);
     int second = native_call(&again, GUARD_BEFORE, 0x7b, true);
     if (second != status) return fail(run, c, "called again: ", native_status_text(second));
     for (uint32_t i = 0; !status && i < first->entry->output_count; i++)
@@ -196,10 +211,13 @@ static bool run_case(Run *run, const Case *c) {
     }
     if (!info->uses_state) run->state = NULL;
     NativeCall call = prepare(run, c, info, model);
-    void *state_before = run->state ? memcpy(arena_alloc(run->arena, call.state_bytes + 8), run->state, call.state_bytes) : NULL;
+    void *state_before =
+        run->state ? memcpy(arena_alloc(run->arena, call.state_bytes + 8), run->state, call.state_bytes)
+                   : NULL;
     int status = native_call(&call, GUARD_AFTER, 0xff, false);
     if (status != (int)c->status) {
-        snprintf(run->message, MESSAGE_BYTES, "round %d: the call gives %s", c->round, native_status_text(status));
+        snprintf(run->message, MESSAGE_BYTES, "round %d: the call gives %s", c->round,
+                 native_status_text(status));
         return false;
     }
     if (!repeat_agrees(run, c, &call, state_before, status)) return false;
@@ -207,7 +225,9 @@ static bool run_case(Run *run, const Case *c) {
         if (!compare(run, c, &c->out[i], call.outputs[i], c->entry->output_names[i])) return false;
     for (int i = 0; !status && i < c->entry->state_count; i++) {
         int64_t at = state_offset(run, c->entry, i);
-        if (at < 0 || !compare(run, c, &c->out[c->entry->output_count + i], (char *)run->state + at, c->entry->states[i]->name)) return false;
+        if (at < 0 || !compare(run, c, &c->out[c->entry->output_count + i], (char *)run->state + at,
+                               c->entry->states[i]->name))
+            return false;
     }
     return true;
 }
@@ -252,7 +272,8 @@ char *suite_entry_text(const Suite *suite, const Entry *entry, const char *heade
     int kept = 0;
     for (int i = 0; i < module->entries.count; i++) {
         Entry *other = module->entries.items[i];
-        if (strcmp(other->model, entry->model) == 0 && strcmp(other->name, entry->name) == 0) module->entries.items[kept++] = other;
+        if (strcmp(other->model, entry->model) == 0 && strcmp(other->name, entry->name) == 0)
+            module->entries.items[kept++] = other;
     }
     module->entries.count = kept;
     kept = 0;

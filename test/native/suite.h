@@ -1,5 +1,5 @@
-/* The entries of one IR text as test cases: what each must give is computed once, then held against the code of any
- * number of configurations. */
+/* The entries of one IR text as test cases: what each must give is computed once, then held against the code
+ * of any number of configurations. */
 #ifndef TENON_TEST_NATIVE_SUITE_H
 #define TENON_TEST_NATIVE_SUITE_H
 
@@ -26,11 +26,11 @@ typedef struct Suite {
 } Suite;
 
 typedef struct SuiteResult {
-    int failures;             /* entries that are wrong */
-    const Entry *first;       /* the first of them */
-    char message[256];        /* about it */
+    int failures;       /* entries that are wrong */
+    const Entry *first; /* the first of them */
+    char message[256];  /* about it */
     int64_t elements, unknown;
-    double worst;             /* the largest error as a part of its bound */
+    double worst; /* the largest error as a part of its bound */
     bool compiled;
 } SuiteResult;
 

@@ -86,7 +86,8 @@ static int64_t integer_of(Random *random, const char *name, DType dtype) {
         return extent ? low + random_below(random, extent - low) : 0;
     }
     if (name[0] == 'v') return dtype == DTYPE_U8 ? random_below(random, 6) : random_below(random, 12) - 6;
-    int64_t value = name[0] == 's' || random_chance(random, 5) ? special_integer(random, dtype) : plain_integer(random, dtype);
+    int64_t value = name[0] == 's' || random_chance(random, 5) ? special_integer(random, dtype)
+                                                               : plain_integer(random, dtype);
     return name[0] == 'q' && value == 0 ? 3 : value;
 }
 
@@ -94,15 +95,20 @@ void values_fill(Tensor *tensor, const char *name, const char *entry, uint64_t s
     Random random = random_from_text(entry, seed);
     random.state ^= random_from_text(name, 1).state;
     for (int64_t i = 0; i < tensor->count; i++) {
-        if (tensor->floats) tensor->floats[i] = float_of(&random, name[0], tensor->dtype);
-        else tensor->integers[i] = integer_of(&random, name, tensor->dtype);
+        if (tensor->floats)
+            tensor->floats[i] = float_of(&random, name[0], tensor->dtype);
+        else
+            tensor->integers[i] = integer_of(&random, name, tensor->dtype);
     }
 }
 
 double ulp_at(DType dtype, double value) {
     static const struct {
         int digits, least;
-    } formats[DTYPE_COUNT] = {[DTYPE_F32] = {24, -149}, [DTYPE_F64] = {53, -1074}, [DTYPE_F16] = {11, -24}, [DTYPE_BF16] = {8, -133}};
+    } formats[DTYPE_COUNT] = {[DTYPE_F32] = {24, -149},
+                              [DTYPE_F64] = {53, -1074},
+                              [DTYPE_F16] = {11, -24},
+                              [DTYPE_BF16] = {8, -133}};
     int exponent = -10000;
     if (value != 0 && isfinite(value)) frexp(value, &exponent);
     exponent -= formats[dtype].digits;

@@ -1,6 +1,7 @@
-/* The data that test networks run on, a function of names alone, so that a .tir text is a whole test case. An input's
- * name chooses its kind: x.. plain numbers; s.. with special values; j<extent>_.. indices in -extent..extent-1;
- * p.. positive; q.. integers that may divide (never 0); v.. indices that may lie outside -4..3. */
+/* The data that test networks run on, a function of names alone, so that a .tir text is a whole test case. An
+ * input's name chooses its kind: x.. plain numbers; s.. with special values; j<extent>_.. indices in
+ * -extent..extent-1; p.. positive; q.. integers that may divide (never 0); v.. indices that may lie outside
+ * -4..3. */
 #ifndef TENON_TEST_NATIVE_VALUES_H
 #define TENON_TEST_NATIVE_VALUES_H
 

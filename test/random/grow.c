@@ -17,11 +17,13 @@ static int weight_of(const Net *net, OpKind kind) {
         OpKind kind;
         int weights[FLAVOUR_COUNT]; /* mixed, dense, image, sequence */
     } special[] = {
-        {OP_CONV, {4, 0, 40, 2}},   {OP_MAX_POOL, {2, 0, 10, 1}}, {OP_AVG_POOL, {2, 0, 8, 1}}, {OP_LINEAR, {6, 30, 4, 14}},
-        {OP_MATMUL, {6, 12, 2, 8}}, {OP_ADD, {8, 14, 20, 8}},     {OP_MUL, {6, 8, 10, 6}},     {OP_RELU, {4, 8, 14, 3}},
-        {OP_TANH, {3, 8, 4, 8}},    {OP_SIGMOID, {3, 6, 4, 8}},   {OP_CONCAT, {5, 5, 10, 5}},  {OP_SCAN, {6, 2, 1, 30}},
-        {OP_SOFTMAX, {3, 6, 2, 4}}, {OP_NORMALIZE, {3, 6, 4, 4}}, {OP_RESHAPE, {5, 4, 5, 4}},  {OP_SLICE, {5, 4, 4, 5}},
-        {OP_PERMUTE, {4, 4, 3, 4}}, {OP_FULL, {1, 1, 1, 1}},      {OP_IOTA, {1, 1, 1, 1}},     {OP_EXP, {2, 2, 1, 1}},
+        {OP_CONV, {4, 0, 40, 2}},    {OP_MAX_POOL, {2, 0, 10, 1}}, {OP_AVG_POOL, {2, 0, 8, 1}},
+        {OP_LINEAR, {6, 30, 4, 14}}, {OP_MATMUL, {6, 12, 2, 8}},   {OP_ADD, {8, 14, 20, 8}},
+        {OP_MUL, {6, 8, 10, 6}},     {OP_RELU, {4, 8, 14, 3}},     {OP_TANH, {3, 8, 4, 8}},
+        {OP_SIGMOID, {3, 6, 4, 8}},  {OP_CONCAT, {5, 5, 10, 5}},   {OP_SCAN, {6, 2, 1, 30}},
+        {OP_SOFTMAX, {3, 6, 2, 4}},  {OP_NORMALIZE, {3, 6, 4, 4}}, {OP_RESHAPE, {5, 4, 5, 4}},
+        {OP_SLICE, {5, 4, 4, 5}},    {OP_PERMUTE, {4, 4, 3, 4}},   {OP_FULL, {1, 1, 1, 1}},
+        {OP_IOTA, {1, 1, 1, 1}},     {OP_EXP, {2, 2, 1, 1}},
     };
     for (size_t i = 0; i < sizeof special / sizeof *special; i++)
         if (special[i].kind == kind) return special[i].weights[net->flavour];
@@ -84,15 +86,20 @@ static Value *cell(Net *net, Value *x, Value *h) {
     int64_t inputs, hidden, gates = 1 + net_below(net, 4);
     int rank = h->type.rank;
     if (!is_f32(x) || !is_f32(h) || rank < 1 || x->type.rank != rank) return NULL;
-    if (!expr_is_constant(x->type.dims[rank - 1], &inputs) || !expr_is_constant(h->type.dims[rank - 1], &hidden) || hidden > 24) return NULL;
+    if (!expr_is_constant(x->type.dims[rank - 1], &inputs) ||
+        !expr_is_constant(h->type.dims[rank - 1], &hidden) || hidden > 24)
+        return NULL;
     const Expr *wide = expr_constant(net->module->exprs, gates * hidden);
     const Expr *w_dims[2] = {wide, x->type.dims[rank - 1]}, *u_dims[2] = {wide, h->type.dims[rank - 1]};
-    Value *w = net_constant(net, DTYPE_F32, 2, w_dims, 0.5), *u = net_constant(net, DTYPE_F32, 2, u_dims, 0.5), *b = net_constant(net, DTYPE_F32, 1, w_dims, 1);
-    Value *zx = net_finish(net, net_op(net, OP_LINEAR, (Value *[]){x, w, b}, 3)), *zh = net_simple(net, OP_LINEAR, h, u);
+    Value *w = net_constant(net, DTYPE_F32, 2, w_dims, 0.5),
+          *u = net_constant(net, DTYPE_F32, 2, u_dims, 0.5), *b = net_constant(net, DTYPE_F32, 1, w_dims, 1);
+    Value *zx = net_finish(net, net_op(net, OP_LINEAR, (Value *[]){x, w, b}, 3)),
+          *zh = net_simple(net, OP_LINEAR, h, u);
     Value *z = zx && zh ? net_simple(net, OP_ADD, zx, zh) : NULL, *result = NULL;
     for (int64_t gate = 0; z && gate < gates; gate++) {
         const Expr *starts[RANK_MAX];
-        for (int i = 0; i < rank; i++) starts[i] = expr_constant(net->module->exprs, i + 1 == rank ? gate * hidden : 0);
+        for (int i = 0; i < rank; i++)
+            starts[i] = expr_constant(net->module->exprs, i + 1 == rank ? gate * hidden : 0);
         Op *slice = net_op(net, OP_SLICE, &z, 1);
         op_set_exprs(net->module, slice, ATTR_SHAPE, h->type.dims, rank);
         op_set_exprs(net->module, slice, ATTR_STARTS, starts, rank);
@@ -112,12 +119,16 @@ typedef struct ScanPlan {
     int counter; /* index of a carried i32 that counts steps; -1: none */
 } ScanPlan;
 
-static void add_carry(ScanPlan *plan, Value *initial) { plan->operands[plan->sequences + plan->carries++] = initial; }
+static void add_carry(ScanPlan *plan, Value *initial) {
+    plan->operands[plan->sequences + plan->carries++] = initial;
+}
 
 static bool plan_sequences(Net *net, ScanPlan *plan) {
     Value *first = net_pick(net, is_any);
     bool batch = net->kind == NET_BATCH;
-    if (!first || first->type.rank <= batch || first->type.dtype == DTYPE_F16 || first->type.dtype == DTYPE_BF16) return false;
+    if (!first || first->type.rank <= batch || first->type.dtype == DTYPE_F16 ||
+        first->type.dtype == DTYPE_BF16)
+        return false;
     plan->axes[0] = batch + net_below(net, first->type.rank - batch);
     if (first->type.rank == 3 && net_chance(net, 60)) plan->axes[0] = 1;
     plan->trip = first->type.dims[plan->axes[0]];
@@ -143,7 +154,8 @@ static void plan_carries(Net *net, ScanPlan *plan) {
         if (i != plan->axes[0]) dims[rank++] = x->dims[i];
     for (int count = 1 + net_below(net, 2); count > 0; count--) {
         int own = rank;
-        if (own && net_chance(net, 50) && !(net->kind == NET_BATCH && own == 1)) dims[own - 1] = net_extent(net);
+        if (own && net_chance(net, 50) && !(net->kind == NET_BATCH && own == 1))
+            dims[own - 1] = net_extent(net);
         DType dtype = net_chance(net, 85) ? DTYPE_F32 : net_chance(net, 50) ? DTYPE_F64 : DTYPE_I32;
         Type type = type_make(dtype, own, dims);
         Value *initial = type_count_max(&type) > 512 ? NULL : net_want(net, dtype, own, dims);
@@ -163,7 +175,8 @@ static void open_body(Net *net, Op *scan, const ScanPlan *plan) {
         int rank = 0;
         for (int j = 0; j < type->rank; j++)
             if (i >= plan->sequences || j != plan->axes[i]) dims[rank++] = type->dims[j];
-        vector_push(net->arena, &net->pool, block_add_argument(net->module, scan->body, type_make(type->dtype, rank, dims), NULL));
+        vector_push(net->arena, &net->pool,
+                    block_add_argument(net->module, scan->body, type_make(type->dtype, rank, dims), NULL));
     }
 }
 
@@ -173,19 +186,24 @@ static int close_body(Net *net, Op *scan, ScanPlan *plan) {
     bool batch = net->kind == NET_BATCH;
     for (int i = 0; i < plan->carries; i++) {
         Value *old = scan->body->arguments[plan->sequences + i];
-        Value *next = i == plan->counter ? net_simple(net, OP_ADD, old, net_scalar(net, DTYPE_I32, 1)) : net_reach_type(net, old);
+        Value *next = i == plan->counter ? net_simple(net, OP_ADD, old, net_scalar(net, DTYPE_I32, 1))
+                                         : net_reach_type(net, old);
         yields[count++] = next ? next : old;
     }
     int rows = net_below(net, 4);
     for (int i = 0; i < rows; i++) {
         Value *row = net_pick(net, is_any);
-        if (!row || row->type.rank >= NET_RANK_MAX || row->type.dtype == DTYPE_F16 || row->type.dtype == DTYPE_BF16) continue;
-        plan->axes[plan->sequences + count - plan->carries] = batch + net_below(net, row->type.rank + 1 - batch);
+        if (!row || row->type.rank >= NET_RANK_MAX || row->type.dtype == DTYPE_F16 ||
+            row->type.dtype == DTYPE_BF16)
+            continue;
+        plan->axes[plan->sequences + count - plan->carries] =
+            batch + net_below(net, row->type.rank + 1 - batch);
         yields[count++] = row;
     }
     int axis_count = plan->sequences + count - plan->carries;
     if (plan->counter >= 0) {
-        yields[count] = net_simple(net, OP_GE, yields[plan->counter], net_scalar(net, DTYPE_I32, 1 + net_below(net, 5)));
+        yields[count] =
+            net_simple(net, OP_GE, yields[plan->counter], net_scalar(net, DTYPE_I32, 1 + net_below(net, 5)));
         if (yields[count]) {
             count++;
             op_set_int(net->module, scan, ATTR_UNTIL, 1);
@@ -198,7 +216,9 @@ static int close_body(Net *net, Op *scan, ScanPlan *plan) {
 Value *grow_SCAN(Net *net, OpKind kind) {
     ScanPlan plan = {0};
     (void)kind;
-    if (net->kind == NET_STEPS || net->depth > 1 || (net->depth == 1 && !net_chance(net, 30)) || !plan_sequences(net, &plan)) return NULL;
+    if (net->kind == NET_STEPS || net->depth > 1 || (net->depth == 1 && !net_chance(net, 30)) ||
+        !plan_sequences(net, &plan))
+        return NULL;
     plan_carries(net, &plan);
     Op *scan = net_op(net, OP_SCAN, plan.operands, plan.sequences + plan.carries);
     scan->body = block_create(net->module, scan);
@@ -214,7 +234,9 @@ Value *grow_SCAN(Net *net, OpKind kind) {
         Value *next = cell(net, scan->body->arguments[0], scan->body->arguments[plan.sequences]);
         if (next) vector_push(net->arena, &net->pool, next);
     }
-    for (int grown = 0, attempt = 0, wanted = 1 + net_below(net, 6); grown < wanted && attempt < 5 * wanted; attempt++) grown += net_grow_op(net) != NULL;
+    for (int grown = 0, attempt = 0, wanted = 1 + net_below(net, 6); grown < wanted && attempt < 5 * wanted;
+         attempt++)
+        grown += net_grow_op(net) != NULL;
     int axis_count = close_body(net, scan, &plan);
     if (net->kind == NET_BATCH) memcpy(&net->pool, kept, sizeof kept);
     net->pool.count = in_sight;
@@ -227,7 +249,9 @@ Value *grow_SCAN(Net *net, OpKind kind) {
     if (net_chance(net, 30)) op_set_int(net->module, scan, ATTR_REVERSE, 1);
     int checks = net->entry->checks.count;
     bool good = infer_op(net->module, scan) && net->entry->checks.count == checks;
-    for (int i = 0; good && i < scan->result_count; i++) good = type_count_max(&scan->results[i]->type) <= net_elements_max(net) && scan->results[i]->type.rank <= NET_RANK_MAX;
+    for (int i = 0; good && i < scan->result_count; i++)
+        good = type_count_max(&scan->results[i]->type) <= net_elements_max(net) &&
+               scan->results[i]->type.rank <= NET_RANK_MAX;
     net->entry->checks.count = checks;
     if (!good) {
         op_remove(scan);

@@ -27,7 +27,9 @@ Value *grow_EXPAND(Net *net, OpKind kind) {
     const Expr *dims[RANK_MAX];
     int rank = 0;
     if (net->kind != NET_BATCH && net_chance(net, 50)) dims[rank++] = net_extent(net);
-    for (int i = 0; i < x->type.rank; i++) dims[rank++] = expr_equals(x->type.dims[i], 1) && net_chance(net, 60) ? net_extent(net) : x->type.dims[i];
+    for (int i = 0; i < x->type.rank; i++)
+        dims[rank++] =
+            expr_equals(x->type.dims[i], 1) && net_chance(net, 60) ? net_extent(net) : x->type.dims[i];
     Op *op = net_op(net, kind, &x, 1);
     op_set_exprs(net->module, op, ATTR_SHAPE, dims, rank);
     return net_finish(net, op);
@@ -58,7 +60,8 @@ Value *grow_IOTA(Net *net, OpKind kind) {
 /* Integers in sight, taken modulo the extent; or an input of indices. */
 static Value *indices(Net *net, int64_t extent) {
     Value *x = net_pick(net, is_integer_value);
-    if (x && extent < 100 && net_chance(net, 60)) return net_simple(net, OP_MOD, x, net_scalar(net, x->type.dtype, (double)extent));
+    if (x && extent < 100 && net_chance(net, 60))
+        return net_simple(net, OP_MOD, x, net_scalar(net, x->type.dtype, (double)extent));
     if (net->kind != NET_PLAIN) return NULL;
     const Expr *dims[2] = {net_extent(net), number(net, 1 + net_below(net, 3))};
     return net_index_input(net, extent, net_below(net, 3), dims);
@@ -132,17 +135,22 @@ Value *grow_RESHAPE(Net *net, OpKind kind) {
     Value *x = net_pick(net, is_any);
     if (!x) return NULL;
     const Expr *dims[RANK_MAX + 2];
-    int rank = 0, first = net->kind == NET_BATCH, way = net_below(net, 4), at = x->type.rank > first ? first + net_below(net, x->type.rank - first) : 0;
+    int rank = 0, first = net->kind == NET_BATCH, way = net_below(net, 4),
+        at = x->type.rank > first ? first + net_below(net, x->type.rank - first) : 0;
     int64_t extent = 0;
     for (int i = 0; i < x->type.rank; i++) {
         const Expr *dim = x->type.dims[i];
-        if (way == 0 && i > first) dims[rank - 1] = expr_mul(net->module->exprs, dims[rank - 1], dim);
-        else if (way == 1 && i == at && i > first) dims[rank - 1] = expr_mul(net->module->exprs, dims[rank - 1], dim);
-        else if (way == 2 && i == at && expr_is_constant(dim, &extent) && extent % 2 == 0 && rank < RANK_MAX) {
+        if (way == 0 && i > first)
+            dims[rank - 1] = expr_mul(net->module->exprs, dims[rank - 1], dim);
+        else if (way == 1 && i == at && i > first)
+            dims[rank - 1] = expr_mul(net->module->exprs, dims[rank - 1], dim);
+        else if (way == 2 && i == at && expr_is_constant(dim, &extent) && extent % 2 == 0 &&
+                 rank < RANK_MAX) {
             dims[rank++] = net_chance(net, 50) ? number(net, 2) : number(net, extent / 2);
-            dims[rank] = number(net, extent / expr_value(dims[rank - 1] ));
+            dims[rank] = number(net, extent / expr_value(dims[rank - 1]));
             rank++;
-        } else if (!(way == 3 && expr_equals(dim, 1))) dims[rank++] = dim;
+        } else if (!(way == 3 && expr_equals(dim, 1)))
+            dims[rank++] = dim;
     }
     if (way == 3 && rank < NET_RANK_MAX && net_chance(net, 50)) dims[rank++] = number(net, 1);
     Op *op = net_op(net, kind, &x, 1);
@@ -164,7 +172,8 @@ Value *grow_SLICE(Net *net, OpKind kind) {
         steps[i] = 1;
         if (way < 2 || (net->kind == NET_BATCH && i == 0)) continue;
         if (way == 2 && extent->min > 0) { /* one */
-            starts[i] = net_chance(net, 50) ? number(net, net_below(net, (int)extent->min)) : expr_add_constant(exprs, extent, -1);
+            starts[i] = net_chance(net, 50) ? number(net, net_below(net, (int)extent->min))
+                                            : expr_add_constant(exprs, extent, -1);
             counts[i] = number(net, 1);
         } else if (way == 3 && extent->min > 0) { /* backwards */
             starts[i] = expr_add_constant(exprs, extent, -1);
@@ -175,7 +184,8 @@ Value *grow_SLICE(Net *net, OpKind kind) {
         } else if (extent->min > 1) { /* a part */
             int from = net_below(net, (int)extent->min);
             starts[i] = number(net, from);
-            counts[i] = expr_add_constant(exprs, extent, -from - (net_chance(net, 50) && extent->min - from > 1));
+            counts[i] =
+                expr_add_constant(exprs, extent, -from - (net_chance(net, 50) && extent->min - from > 1));
         }
     }
     Op *op = net_op(net, kind, &x, 1);

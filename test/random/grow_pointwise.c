@@ -1,4 +1,5 @@
-/* Growers of pointwise ops. Operands are brought into the op's domain first, so that values stay small and defined. */
+/* Growers of pointwise ops. Operands are brought into the op's domain first, so that values stay small and
+ * defined. */
 #include "test/random/net.h"
 
 static Value *abs_plus(Net *net, Value *x, double more) {
@@ -76,16 +77,20 @@ Value *grow_WHERE(Net *net, OpKind kind) {
     if (!condition || !b) return NULL;
     Value *c = net_want_broadcast(net, b->type.dtype, &b->type);
     if (!c) return NULL;
-    return net_finish(net, net_op(net, kind, net_chance(net, 50) ? (Value *[]){condition, b, c} : (Value *[]){condition, c, b}, 3));
+    return net_finish(
+        net, net_op(net, kind,
+                    net_chance(net, 50) ? (Value *[]){condition, b, c} : (Value *[]){condition, c, b}, 3));
 }
 
 Value *grow_CAST(Net *net, OpKind kind) {
-    static const DType targets[] = {DTYPE_F32, DTYPE_F32, DTYPE_F64, DTYPE_I32, DTYPE_I64, DTYPE_U8, DTYPE_I8, DTYPE_I16, DTYPE_BOOL, DTYPE_F16, DTYPE_BF16};
+    static const DType targets[] = {DTYPE_F32, DTYPE_F32, DTYPE_F64,  DTYPE_I32, DTYPE_I64, DTYPE_U8,
+                                    DTYPE_I8,  DTYPE_I16, DTYPE_BOOL, DTYPE_F16, DTYPE_BF16};
     Value *x = net_pick(net, is_any);
     if (!x) return NULL;
     bool half = x->type.dtype == DTYPE_F16 || x->type.dtype == DTYPE_BF16;
     Op *op = net_op(net, kind, &x, 1);
-    op_set_int(net->module, op, ATTR_DTYPE, half ? DTYPE_F32 : targets[net_below(net, sizeof targets / sizeof *targets)]);
+    op_set_int(net->module, op, ATTR_DTYPE,
+               half ? DTYPE_F32 : targets[net_below(net, sizeof targets / sizeof *targets)]);
     return net_finish(net, op);
 }
 

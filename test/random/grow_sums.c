@@ -15,8 +15,10 @@ Value *grow_LINEAR(Net *net, OpKind kind) {
     Value *x = net_pick(net, is_real);
     int64_t terms;
     if (!x || !x->type.rank || !expr_is_constant(x->type.dims[x->type.rank - 1], &terms)) return NULL;
-    const Expr *dims[2] = {net->large ? number(net, 60 + net_below(net, 200)) : net_extent(net), number(net, terms)};
-    Value *operands[3] = {x, weights(net, x->type.dtype, 2, dims, terms), weights(net, x->type.dtype, 1, dims, 1)};
+    const Expr *dims[2] = {net->large ? number(net, 60 + net_below(net, 200)) : net_extent(net),
+                           number(net, terms)};
+    Value *operands[3] = {x, weights(net, x->type.dtype, 2, dims, terms),
+                          weights(net, x->type.dtype, 1, dims, 1)};
     return net_finish(net, net_op(net, kind, operands, net_chance(net, 60) ? 3 : 2));
 }
 
@@ -26,9 +28,12 @@ Value *grow_MATMUL(Net *net, OpKind kind) {
     const Expr *dims[RANK_MAX], *k = a->type.dims[a->type.rank - 1];
     int rank = 0;
     if (a->type.rank > 2 && net_chance(net, 50))
-        for (int i = 0; i + 2 < a->type.rank; i++) dims[rank++] = net_chance(net, 25) ? number(net, 1) : a->type.dims[i];
+        for (int i = 0; i + 2 < a->type.rank; i++)
+            dims[rank++] = net_chance(net, 25) ? number(net, 1) : a->type.dims[i];
     dims[rank++] = k;
-    if (net_chance(net, 85)) dims[rank++] = net_chance(net, 20) && a->type.rank > 1 ? a->type.dims[a->type.rank - 2] : net_extent(net);
+    if (net_chance(net, 85))
+        dims[rank++] =
+            net_chance(net, 20) && a->type.rank > 1 ? a->type.dims[a->type.rank - 2] : net_extent(net);
     b = net_want(net, a->type.dtype, rank, dims);
     return b ? net_simple(net, kind, a, b) : NULL;
 }
@@ -50,7 +55,8 @@ static bool choose_windows(Net *net, const Type *x, bool dilated, Windows *out) 
         out->stride[i] = net_chance(net, 65) ? 1 : 1 + net_below(net, 3);
         out->dilation[i] = dilated && net_chance(net, 10) ? 2 : 1;
         int64_t span = (out->size[i] - 1) * out->dilation[i] + 1, half = span / 2;
-        for (int end = 0; end < 2; end++) out->padding[2 * i + end] = net_chance(net, 50) ? half : half ? net_below(net, (int)half + 1) : 0;
+        for (int end = 0; end < 2; end++)
+            out->padding[2 * i + end] = net_chance(net, 50) ? half : half ? net_below(net, (int)half + 1) : 0;
         if (least + out->padding[2 * i] + out->padding[2 * i + 1] < span) return false;
     }
     return true;
@@ -68,14 +74,17 @@ Value *grow_CONV(Net *net, OpKind kind) {
     Value *x = net_pick(net, is_image);
     Windows w;
     if (!x || !choose_windows(net, &x->type, true, &w)) return NULL;
-    int64_t inputs = expr_value(x->type.dims[1]), groups = 1, count = outputs[net_below(net, sizeof outputs / sizeof *outputs)];
+    int64_t inputs = expr_value(x->type.dims[1]), groups = 1,
+            count = outputs[net_below(net, sizeof outputs / sizeof *outputs)];
     if (net_chance(net, 12)) {
         groups = net_chance(net, 60) ? inputs : inputs % 2 == 0 ? 2 : 1;
         count = groups * (1 + net_below(net, 2));
     }
-    const Expr *dims[4] = {number(net, count), number(net, inputs / groups), number(net, w.size[0]), number(net, w.size[1])};
+    const Expr *dims[4] = {number(net, count), number(net, inputs / groups), number(net, w.size[0]),
+                           number(net, w.size[1])};
     int64_t terms = inputs / groups * w.size[0] * (w.spatial == 2 ? w.size[1] : 1);
-    Value *operands[3] = {x, weights(net, x->type.dtype, 2 + w.spatial, dims, terms), weights(net, x->type.dtype, 1, dims, 1)};
+    Value *operands[3] = {x, weights(net, x->type.dtype, 2 + w.spatial, dims, terms),
+                          weights(net, x->type.dtype, 1, dims, 1)};
     Op *op = net_op(net, kind, operands, net_chance(net, 65) ? 3 : 2);
     set_windows(net, op, &w);
     if (groups > 1) op_set_int(net->module, op, ATTR_GROUPS, groups);
@@ -98,7 +107,8 @@ static Value *grow_pool(Net *net, OpKind kind) {
     op_set_ints(net->module, op, ATTR_KERNEL, w.size, w.spatial);
     set_windows(net, op, &w);
     if (net_chance(net, 25)) op_set_int(net->module, op, ATTR_CEIL_MODE, 1);
-    if (kind == OP_AVG_POOL && net_chance(net, 70)) op_set_int(net->module, op, ATTR_COUNT_INCLUDE_PAD, net_chance(net, 50));
+    if (kind == OP_AVG_POOL && net_chance(net, 70))
+        op_set_int(net->module, op, ATTR_COUNT_INCLUDE_PAD, net_chance(net, 50));
     return net_finish(net, op);
 }
 
@@ -131,8 +141,10 @@ static Value *reduce_axes(Net *net, OpKind kind, ValueFilter *filter) {
     }
     Op *op = net_op(net, kind, &x, 1);
     op_set_ints(net->module, op, ATTR_AXES, axes, count);
-    if (kind == OP_NORMALIZE) op_set_float(net->module, op, ATTR_EPS, 1e-3);
-    else if (net_chance(net, 40)) op_set_int(net->module, op, ATTR_KEEPDIMS, 1);
+    if (kind == OP_NORMALIZE)
+        op_set_float(net->module, op, ATTR_EPS, 1e-3);
+    else if (net_chance(net, 40))
+        op_set_int(net->module, op, ATTR_KEEPDIMS, 1);
     return net_finish(net, op);
 }
 
@@ -155,7 +167,8 @@ static Value *along_axis(Net *net, OpKind kind, ValueFilter *filter) {
     Value *x = net_pick(net, filter);
     if (!x || !x->type.rank) return NULL;
     Op *op = net_op(net, kind, &x, 1);
-    op_set_int(net->module, op, ATTR_AXIS, net_chance(net, 60) ? x->type.rank - 1 : net_below(net, x->type.rank));
+    op_set_int(net->module, op, ATTR_AXIS,
+               net_chance(net, 60) ? x->type.rank - 1 : net_below(net, x->type.rank));
     return net_finish(net, op);
 }
 

@@ -34,7 +34,8 @@ static NativeCall begin_call(const Relation *r, const tenon_entry_info *info, co
 }
 
 /* Raw elements of an input for the given extents. */
-static void *input_bytes(const Relation *r, const Entry *entry, const tenon_entry_info *info, int index, const int64_t *dims) {
+static void *input_bytes(const Relation *r, const Entry *entry, const tenon_entry_info *info, int index,
+                         const int64_t *dims) {
     int64_t extents[RANK_MAX + 1];
     const Type *type = &entry->block->arguments[index]->type;
     info->shape(dims, (uint32_t)index, extents);
@@ -60,7 +61,8 @@ static bool check_batch(Relation *r, const Entry *entry) {
         dims[i] = batch ? rows : single[i];
     }
     NativeCall whole = begin_call(r, info, dims), one = begin_call(r, info, single);
-    for (uint32_t i = 0; i < info->input_count; i++) whole.inputs[i] = input_bytes(r, entry, info, (int)i, dims);
+    for (uint32_t i = 0; i < info->input_count; i++)
+        whole.inputs[i] = input_bytes(r, entry, info, (int)i, dims);
     int status = native_call(&whole, GUARD_AFTER, 0xff, false);
     if (status) return true; /* told by the suite */
     const Op *yield = block_terminator(entry->block);
@@ -72,8 +74,12 @@ static bool check_batch(Relation *r, const Entry *entry) {
         status = native_call(&one, GUARD_AFTER, 0xff, false);
         for (uint32_t i = 0; !status && i < info->output_count; i++) {
             if (!leads_with(&yield->operands[i]->type, "N")) continue;
-            if (memcmp(one.outputs[i], (char *)whole.outputs[i] + (size_t)row * one.output_bytes[i], one.output_bytes[i]) == 0) continue;
-            snprintf(r->message, sizeof r->message, "row %lld of %s differs between a batch of %lld and a batch of 1", (long long)row, info->outputs[i].name, (long long)rows);
+            if (memcmp(one.outputs[i], (char *)whole.outputs[i] + (size_t)row * one.output_bytes[i],
+                       one.output_bytes[i]) == 0)
+                continue;
+            snprintf(r->message, sizeof r->message,
+                     "row %lld of %s differs between a batch of %lld and a batch of 1", (long long)row,
+                     info->outputs[i].name, (long long)rows);
             return false;
         }
         if (!status) continue;
@@ -86,18 +92,21 @@ static bool check_batch(Relation *r, const Entry *entry) {
 /* ---- A scan of T is T steps ---- */
 
 /* Position |t| of axis |axis| of raw |bytes|. */
-static void *take_position(const Relation *r, const void *bytes, const Type *type, const int64_t *extents, int axis, int64_t t) {
+static void *take_position(const Relation *r, const void *bytes, const Type *type, const int64_t *extents,
+                           int axis, int64_t t) {
     size_t inner = dtype_bytes(type->dtype), outer = 1;
     for (int i = 0; i < axis; i++) outer *= (size_t)extents[i];
     for (int i = axis + 1; i < type->rank; i++) inner *= (size_t)extents[i];
     char *row = arena_alloc(r->arena, outer * inner + 8);
-    for (size_t i = 0; i < outer; i++) memcpy(row + i * inner, (const char *)bytes + (i * (size_t)extents[axis] + (size_t)t) * inner, inner);
+    for (size_t i = 0; i < outer; i++)
+        memcpy(row + i * inner, (const char *)bytes + (i * (size_t)extents[axis] + (size_t)t) * inner, inner);
     return row;
 }
 
 static bool check_steps(Relation *r, const Entry *sequence, const Entry *step) {
     const tenon_model_info *model = native_model(r->library, sequence->model);
-    const tenon_entry_info *whole_info = native_entry(r->library, sequence->model, "sequence"), *step_info = native_entry(r->library, sequence->model, "step");
+    const tenon_entry_info *whole_info = native_entry(r->library, sequence->model, "sequence"),
+                           *step_info = native_entry(r->library, sequence->model, "step");
     int64_t steps = 7, extents[RANK_MAX + 1], none[1] = {0};
     const Type *type = &sequence->block->arguments[0]->type;
     int axis = (int)op_int_at(sequence->block->first, ATTR_AXES, 0, 0);
@@ -114,9 +123,12 @@ static bool check_steps(Relation *r, const Entry *sequence, const Entry *step) {
     for (int64_t t = 0; t < steps; t++) {
         one.inputs[0] = take_position(r, whole.inputs[0], type, extents, axis, t);
         status = native_call(&one, GUARD_AFTER, 0x7b, false);
-        bool same = !status && memcmp(one.outputs[0], (char *)whole.outputs[0] + (size_t)t * one.output_bytes[0], one.output_bytes[0]) == 0;
+        bool same =
+            !status && memcmp(one.outputs[0], (char *)whole.outputs[0] + (size_t)t * one.output_bytes[0],
+                              one.output_bytes[0]) == 0;
         if (same) continue;
-        snprintf(r->message, sizeof r->message, "step %lld differs from the scan%s%s", (long long)t, status ? ": " : "", status ? native_status_text(status) : "");
+        snprintf(r->message, sizeof r->message, "step %lld differs from the scan%s%s", (long long)t,
+                 status ? ": " : "", status ? native_status_text(status) : "");
         (void)step;
         return false;
     }
@@ -138,11 +150,13 @@ void metamorphic_check(const Suite *suite, const NativeConfig *config, SuiteRepo
         wanted |= strncmp(suite->module->entries.items[i]->model, "Net", 3) != 0;
     if (!wanted || !native_open(&library, suite->text, config)) return;
     for (int i = 0; i < suite->module->entries.count; i++) {
-        const Entry *entry = suite->module->entries.items[i], *step = entry_named(suite, entry->model, "step");
+        const Entry *entry = suite->module->entries.items[i],
+                    *step = entry_named(suite, entry->model, "step");
         Relation relation = {&library, arena_create(), ""};
         bool good = true;
         if (strncmp(entry->model, "Batch", 5) == 0) good = check_batch(&relation, entry);
-        if (strncmp(entry->model, "Steps", 5) == 0 && strcmp(entry->name, "sequence") == 0 && step) good = check_steps(&relation, entry, step);
+        if (strncmp(entry->model, "Steps", 5) == 0 && strcmp(entry->name, "sequence") == 0 && step)
+            good = check_steps(&relation, entry, step);
         if (!good) report(context, entry, relation.message);
         arena_destroy(relation.arena);
     }

@@ -4,7 +4,8 @@
 
 #include "test/native/suite.h"
 
-/* Models Batch..: N rows in one call and in N calls. Models Steps..: entry `sequence` and T calls of `step`. */
+/* Models Batch..: N rows in one call and in N calls. Models Steps..: entry `sequence` and T calls of `step`.
+ */
 void metamorphic_check(const Suite *suite, const NativeConfig *config, SuiteReport *report, void *context);
 
 #endif

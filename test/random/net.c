@@ -13,7 +13,8 @@ bool net_chance(Net *net, int percent) { return random_chance(&net->random, perc
 
 const Expr *net_dim(Net *net, char letter) {
     for (int i = 0; i < net->module->dims.count; i++)
-        if (net->module->dims.items[i]->name[0] == letter) return expr_symbol(net->module->exprs, net->module->dims.items[i]->symbol);
+        if (net->module->dims.items[i]->name[0] == letter)
+            return expr_symbol(net->module->exprs, net->module->dims.items[i]->symbol);
     return NULL;
 }
 
@@ -34,7 +35,8 @@ bool is_any(const Value *v) { return v != NULL; }
 
 bool is_image(const Value *v) {
     int rank = v->type.rank;
-    return is_real(v) && (rank == 3 || rank == 4) && expr_is_constant(v->type.dims[1], NULL) && v->type.dims[1]->max > 0;
+    return is_real(v) && (rank == 3 || rank == 4) && expr_is_constant(v->type.dims[1], NULL) &&
+           v->type.dims[1]->max > 0;
 }
 
 /* The newer, the likelier. */
@@ -69,7 +71,8 @@ Value *net_input(Net *net, char kind, DType dtype, int rank, const Expr *const *
 
 Value *net_index_input(Net *net, int64_t extent, int rank, const Expr *const *dims) {
     static const DType types[] = {DTYPE_I32, DTYPE_I32, DTYPE_I64, DTYPE_U8, DTYPE_I16};
-    return add_argument(net, arena_printf(net->arena, "j%d_%d", (int)extent, net->next_name++), types[net_below(net, 5)], rank, dims);
+    return add_argument(net, arena_printf(net->arena, "j%d_%d", (int)extent, net->next_name++),
+                        types[net_below(net, 5)], rank, dims);
 }
 
 Value *net_constant(Net *net, DType dtype, int rank, const Expr *const *dims, double scale) {
@@ -78,14 +81,18 @@ Value *net_constant(Net *net, DType dtype, int rank, const Expr *const *dims, do
     Tensor *tensor = tensor_create(net->arena, dtype, rank, extents);
     const char *name = arena_printf(net->arena, "c%llu_%d", (unsigned long long)net->seed, net->next_name++);
     values_fill(tensor, "x", name, 1);
-    for (int64_t i = 0; tensor->floats && i < tensor->count; i++) tensor->floats[i] = dtype_round(dtype, tensor->floats[i] * scale);
-    Constant *made = constant_create(net->module, CONSTANT_INLINE, name, type_make(dtype, rank, dims), (Span){0});
+    for (int64_t i = 0; tensor->floats && i < tensor->count; i++)
+        tensor->floats[i] = dtype_round(dtype, tensor->floats[i] * scale);
+    Constant *made =
+        constant_create(net->module, CONSTANT_INLINE, name, type_make(dtype, rank, dims), (Span){0});
     made->floats = tensor->floats;
     made->integers = tensor->integers;
     return made->value;
 }
 
-Value *net_scalar(Net *net, DType dtype, double value) { return constant_scalar(net->module, dtype, value, (Span){0}); }
+Value *net_scalar(Net *net, DType dtype, double value) {
+    return constant_scalar(net->module, dtype, value, (Span){0});
+}
 
 static bool all_constant(int rank, const Expr *const *dims) {
     for (int i = 0; i < rank; i++)
@@ -98,7 +105,8 @@ Value *net_want(Net *net, DType dtype, int rank, const Expr *const *dims) {
     for (int i = net->pool.count - 1; i >= 0 && net_chance(net, 85); i--)
         if (type_equal(&net->pool.items[i]->type, &type)) return net->pool.items[i];
     bool batch = net->kind == NET_BATCH && rank && dims[0] == net_dim(net, 'N');
-    if (all_constant(rank, dims) && (net_chance(net, 60) || net->kind != NET_PLAIN) && !batch) return net_constant(net, dtype, rank, dims, 1);
+    if (all_constant(rank, dims) && (net_chance(net, 60) || net->kind != NET_PLAIN) && !batch)
+        return net_constant(net, dtype, rank, dims, 1);
     if (net->kind == NET_STEPS) return NULL;
     if (net->kind == NET_BATCH && !batch) return NULL;
     return net_input(net, 'x', dtype, rank, dims);
@@ -107,12 +115,16 @@ Value *net_want(Net *net, DType dtype, int rank, const Expr *const *dims) {
 Value *net_want_broadcast(Net *net, DType dtype, const Type *type) {
     const Expr *dims[RANK_MAX], *one = expr_constant(net->module->exprs, 1);
     int rank = type->rank, skip = 0;
-    if (net_chance(net, 25)) return net_scalar(net, dtype, 0.25 * (net_below(net, 9) + 1) * (dtype_is_float(dtype) ? 1 : 4));
+    if (net_chance(net, 25))
+        return net_scalar(net, dtype, 0.25 * (net_below(net, 9) + 1) * (dtype_is_float(dtype) ? 1 : 4));
     if (net_chance(net, 50)) return net_want(net, dtype, rank, type->dims);
     if (rank && net_chance(net, 50)) skip = net_below(net, rank + 1);
     int channel = rank >= 3 && net_chance(net, 60) ? 1 : -1; /* [C, 1, 1] */
     if (channel > 0) skip = 1;
-    for (int i = skip; i < rank; i++) dims[i - skip] = channel > 0 ? (i == 1 ? type->dims[i] : one) : net_chance(net, 35) ? one : type->dims[i];
+    for (int i = skip; i < rank; i++)
+        dims[i - skip] = channel > 0           ? (i == 1 ? type->dims[i] : one)
+                         : net_chance(net, 35) ? one
+                                               : type->dims[i];
     return net_want(net, dtype, rank - skip, dims);
 }
 
@@ -138,13 +150,18 @@ static bool keeps_batch(Net *net, const Op *op) {
     for (int i = 0; i < op->operand_count; i++) {
         bool own = has_batch(net, op->operands[i]);
         if (own && traits & OP_POINTWISE && op->operands[i]->type.rank != result->rank) return false;
-        if (own && i && traits & OP_CONTRACTION && (op->kind != OP_MATMUL || op->operands[i]->type.rank < 3 || op->operands[i]->type.rank != result->rank)) return false;
+        if (own && i && traits & OP_CONTRACTION &&
+            (op->kind != OP_MATMUL || op->operands[i]->type.rank < 3 ||
+             op->operands[i]->type.rank != result->rank))
+            return false;
         first |= own;
     }
     if (!first) return false;
     switch (op->kind) {
     case OP_LINEAR: return op->operands[0]->type.rank > 1;
-    case OP_MATMUL: return op->operands[0]->type.rank >= 2 && has_batch(net, op->operands[0]) && op->operands[0]->type.rank == result->rank;
+    case OP_MATMUL:
+        return op->operands[0]->type.rank >= 2 && has_batch(net, op->operands[0]) &&
+               op->operands[0]->type.rank == result->rank;
     case OP_CONV: return op->operands[0]->type.rank == op->operands[1]->type.rank;
     case OP_MAX_POOL:
     case OP_AVG_POOL: return op->operands[0]->type.rank == op_attr(op, ATTR_KERNEL)->count + 2;
@@ -159,7 +176,8 @@ static bool keeps_batch(Net *net, const Op *op) {
     case OP_ONE_HOT: return true;
     default: break;
     }
-    if (traits & OP_REDUCTION) return op_attr(op, ATTR_AXIS) ? op_int(op, ATTR_AXIS, 0) != 0 : !op_axes_contain(op, 0);
+    if (traits & OP_REDUCTION)
+        return op_attr(op, ATTR_AXIS) ? op_int(op, ATTR_AXIS, 0) != 0 : !op_axes_contain(op, 0);
     return traits & OP_POINTWISE;
 }
 
@@ -173,7 +191,8 @@ static bool result_fits(Net *net, const Op *op) {
 
 Value *net_finish(Net *net, Op *op) {
     int checks = net->entry->checks.count;
-    if (infer_op(net->module, op) && net->entry->checks.count == checks && result_fits(net, op)) return op->results[0];
+    if (infer_op(net->module, op) && net->entry->checks.count == checks && result_fits(net, op))
+        return op->results[0];
     net->entry->checks.count = checks;
     op_remove(op);
     return NULL;
@@ -225,7 +244,8 @@ static void end_entry(Net *net, Value *const *yields, int count) {
     for (int i = 0; i < net->module->dims.count; i++) {
         const Symbol *symbol = net->module->dims.items[i]->symbol;
         bool used = false;
-        for (int j = 0; j < entry->input_count; j++) used |= mentions(&entry->block->arguments[j]->type, symbol);
+        for (int j = 0; j < entry->input_count; j++)
+            used |= mentions(&entry->block->arguments[j]->type, symbol);
         for (int j = 0; j < entry->output_count; j++) used |= mentions(&yields[j]->type, symbol);
         if (used) entry->dims[entry->dim_count++] = net->module->dims.items[i];
     }
@@ -252,7 +272,9 @@ static const Expr *side(Net *net) {
 
 /* A first input after the net's flavour. */
 static void first_input(Net *net) {
-    const Expr *dims[RANK_MAX], *n = net_chance(net, 60) ? net_dim(net, 'N') : expr_constant(net->module->exprs, 1 + net_below(net, 3));
+    const Expr *dims[RANK_MAX], *n = net_chance(net, 60)
+                                         ? net_dim(net, 'N')
+                                         : expr_constant(net->module->exprs, 1 + net_below(net, 3));
     DType dtype = net_chance(net, 85) ? DTYPE_F32 : DTYPE_F64;
     int rank = 0;
     if (net->kind == NET_BATCH) n = net_dim(net, 'N');
@@ -270,7 +292,8 @@ static void first_input(Net *net) {
         break;
     case FLAVOUR_DENSE:
         dims[rank++] = net->large ? expr_constant(net->module->exprs, 20 + net_below(net, 50)) : n;
-        dims[rank++] = net->large ? expr_constant(net->module->exprs, 100 + net_below(net, 300)) : net_extent(net);
+        dims[rank++] =
+            net->large ? expr_constant(net->module->exprs, 100 + net_below(net, 300)) : net_extent(net);
         break;
     default:
         if (net->kind == NET_BATCH) dims[rank++] = n;
@@ -281,26 +304,34 @@ static void first_input(Net *net) {
     vector_push(net->arena, &net->pool, net_input(net, 'x', dtype, rank, dims));
 }
 
-static int count_uses(const Net *net, const Value *value) { return block_count_uses(net->entry->block, value); }
+static int count_uses(const Net *net, const Value *value) {
+    return block_count_uses(net->entry->block, value);
+}
 
 /* What nothing uses, newest first; then whatever there is, also inputs and the same value twice. */
 static int choose_outputs(Net *net, Value **out, int most) {
     int count = 0;
     for (int i = net->pool.count - 1; i >= 0 && count < most; i--)
-        if (net->pool.items[i]->kind == VALUE_RESULT && !count_uses(net, net->pool.items[i])) out[count++] = net->pool.items[i];
-    while (count < most && (count == 0 || net_chance(net, 15))) out[count++] = net->pool.items[net_below(net, net->pool.count)];
+        if (net->pool.items[i]->kind == VALUE_RESULT && !count_uses(net, net->pool.items[i]))
+            out[count++] = net->pool.items[i];
+    while (count < most && (count == 0 || net_chance(net, 15)))
+        out[count++] = net->pool.items[net_below(net, net->pool.count)];
     return count;
 }
 
 static void add_state(Net *net, Value *initial) {
     Entry *entry = net->entry;
     State *state = NEW(net->arena, State), **states = NEW_ARRAY(net->arena, State *, entry->state_count + 1);
-    *state = (State){.model = entry->model, .name = arena_printf(net->arena, "s%d", entry->state_count), .type = initial->type, .initial = initial};
+    *state = (State){.model = entry->model,
+                     .name = arena_printf(net->arena, "s%d", entry->state_count),
+                     .type = initial->type,
+                     .initial = initial};
     if (entry->state_count) memcpy(states, entry->states, (size_t)entry->state_count * sizeof *states);
     states[entry->state_count++] = state;
     entry->states = states;
     vector_push(net->arena, &net->module->states, state);
-    vector_push(net->arena, &net->pool, block_add_argument(net->module, entry->block, initial->type, state->name));
+    vector_push(net->arena, &net->pool,
+                block_add_argument(net->module, entry->block, initial->type, state->name));
 }
 
 /* Arguments that inputs join come before those of states: states are numbered at the end. */
@@ -321,16 +352,19 @@ static void grow_plain(Net *net, const char *model) {
     int states = net->kind == NET_PLAIN && net_chance(net, 15) ? 1 + net_below(net, 2) : 0;
     for (int i = 0; i < states; i++) {
         const Expr *dims[2] = {net_extent(net), net_extent(net)};
-        add_state(net, net_constant(net, net_chance(net, 85) ? DTYPE_F32 : DTYPE_I32, 1 + net_below(net, 2), dims, 1));
+        add_state(net, net_constant(net, net_chance(net, 85) ? DTYPE_F32 : DTYPE_I32, 1 + net_below(net, 2),
+                                    dims, 1));
     }
     int state_count = net->entry->state_count;
     net->entry->state_count = 0; /* inputs may still come */
     do first_input(net);
     while (!net->pool.count || net_chance(net, 40));
     int wanted = 4 + net_below(net, 12);
-    for (int grown = 0, attempt = 0; grown < wanted && attempt < 8 * wanted; attempt++) grown += net_grow_op(net) != NULL;
+    for (int grown = 0, attempt = 0; grown < wanted && attempt < 8 * wanted; attempt++)
+        grown += net_grow_op(net) != NULL;
     Value *yields[16];
-    int outputs = choose_outputs(net, yields, net_chance(net, 60) ? 12 : 1 + net_below(net, 4)), count = outputs;
+    int outputs = choose_outputs(net, yields, net_chance(net, 60) ? 12 : 1 + net_below(net, 4)),
+        count = outputs;
     for (int i = 0; i < state_count; i++) {
         Value *old = NULL;
         for (int j = 0; j < net->entry->block->argument_count; j++) {
@@ -354,7 +388,8 @@ static Value *find_clone(Value *const *from, Value *const *to, int count, Value 
 }
 
 /* The ops of |body| at the end of |block|, with the arguments replaced. */
-static void clone_body(Net *net, const Block *body, Block *block, Value *const *arguments, Value **out_yields) {
+static void clone_body(Net *net, const Block *body, Block *block, Value *const *arguments,
+                       Value **out_yields) {
     enum { VALUES_MAX = 256 };
     Value *from[VALUES_MAX], *to[VALUES_MAX];
     int count = 0;
@@ -364,7 +399,8 @@ static void clone_body(Net *net, const Block *body, Block *block, Value *const *
     }
     for (const Op *op = body->first; op; op = op->next) {
         Value *operands[64];
-        for (int i = 0; i < op->operand_count; i++) operands[i] = find_clone(from, to, count, op->operands[i]);
+        for (int i = 0; i < op->operand_count; i++)
+            operands[i] = find_clone(from, to, count, op->operands[i]);
         if (op->kind == OP_YIELD) {
             memcpy(out_yields, operands, (size_t)op->operand_count * sizeof *operands);
             return;
@@ -393,12 +429,15 @@ static void grow_steps(Net *net, const char *model) {
     }
     Op *scan = net_op(net, OP_SCAN, operands, 1 + carries);
     scan->body = net->block = block_create(net->module, scan);
-    vector_push(net->arena, &net->pool, block_add_argument(net->module, scan->body, type_make(DTYPE_F32, rank, dims), "xt"));
+    vector_push(net->arena, &net->pool,
+                block_add_argument(net->module, scan->body, type_make(DTYPE_F32, rank, dims), "xt"));
     for (int i = 0; i < carries; i++)
-        vector_push(net->arena, &net->pool, block_add_argument(net->module, scan->body, operands[1 + i]->type, "h"));
+        vector_push(net->arena, &net->pool,
+                    block_add_argument(net->module, scan->body, operands[1 + i]->type, "h"));
     net->depth = 1;
     int wanted = 3 + net_below(net, 7);
-    for (int grown = 0, attempt = 0; grown < wanted && attempt < 8 * wanted; attempt++) grown += net_grow_op(net) != NULL;
+    for (int grown = 0, attempt = 0; grown < wanted && attempt < 8 * wanted; attempt++)
+        grown += net_grow_op(net) != NULL;
     net->depth = 0;
     Value *yields[4];
     for (int i = 0; i < carries; i++) yields[i] = net_reach_type(net, scan->body->arguments[1 + i]);
@@ -428,13 +467,16 @@ static void grow_steps(Net *net, const char *model) {
 }
 
 void net_grow(Module *module, uint64_t seed) {
-    Net net = {.arena = module->arena, .module = module, .seed = seed, .random = random_from_text("net", seed)};
+    Net net = {
+        .arena = module->arena, .module = module, .seed = seed, .random = random_from_text("net", seed)};
     const char *names[] = {"Net", "Batch", "Steps"};
     net.kind = net_chance(&net, 12) ? NET_BATCH : net_chance(&net, 10) ? NET_STEPS : NET_PLAIN;
     net.flavour = (Flavour)net_below(&net, FLAVOUR_COUNT);
     net.large = net.kind == NET_PLAIN && net_chance(&net, 6);
     if (net.large) net.flavour = net_chance(&net, 70) ? FLAVOUR_IMAGE : FLAVOUR_DENSE;
     const char *model = arena_printf(module->arena, "%s%llu", names[net.kind], (unsigned long long)seed);
-    if (net.kind == NET_STEPS) grow_steps(&net, model);
-    else grow_plain(&net, model);
+    if (net.kind == NET_STEPS)
+        grow_steps(&net, model);
+    else
+        grow_plain(&net, model);
 }

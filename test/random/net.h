@@ -22,7 +22,7 @@ typedef struct Net {
     uint64_t seed;
     NetKind kind;
     Flavour flavour;
-    bool large; /* some layers are worth several work items */
+    bool large;           /* some layers are worth several work items */
     VECTOR(Value *) pool; /* values in sight */
     int depth;            /* scans around */
     int next_name;
@@ -63,7 +63,8 @@ Value *net_want(Net *net, DType dtype, int rank, const Expr *const *dims);
 /* A value that broadcasts to |type|. */
 Value *net_want_broadcast(Net *net, DType dtype, const Type *type);
 
-/* op = net_op(..); op_set_..; net_finish(net, op): its first result, NULL: it does not fit (it is gone then). */
+/* op = net_op(..); op_set_..; net_finish(net, op): its first result, NULL: it does not fit (it is gone then).
+ */
 Op *net_op(Net *net, OpKind kind, Value *const *operands, int count);
 Value *net_finish(Net *net, Op *op);
 Value *net_simple(Net *net, OpKind kind, Value *a, Value *b);

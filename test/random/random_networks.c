@@ -1,14 +1,14 @@
 /* random_networks [--seed N] [--count N] [--batch N] [--config TEXT] [--all] [--no-reduce] [--print]
  * Without --config each batch runs one plain and one optimised configuration, in turn; --all runs every one.
  * random_networks --check FILE.tir [--config TEXT]
- * Grows networks from seeds N, N + 1, .., compiles them for every configuration this CPU can run, and holds them against
- * the interpreter; also rows of a batch against calls of one row, and a scan against its steps, to the bit. A failing
- * network is made small and printed. Exit 1: some network is wrong. */
-#include "test/random/net.h"
+ * Grows networks from seeds N, N + 1, .., compiles them for every configuration this CPU can run, and holds
+ * them against the interpreter; also rows of a batch against calls of one row, and a scan against its steps,
+ * to the bit. A failing network is made small and printed. Exit 1: some network is wrong. */
 #include "ir/text_form.h"
 #include "test/native/call.h"
 #include "test/native/suite.h"
 #include "test/random/metamorphic.h"
+#include "test/random/net.h"
 #include "test/random/reduce.h"
 
 #include <errno.h>
@@ -68,7 +68,8 @@ static void collect(void *context, const Entry *entry, const char *message) {
     failure->config = c->config;
 }
 
-/* Configurations come in the order of native_configs: the turn chooses among the plain, and among the others. */
+/* Configurations come in the order of native_configs: the turn chooses among the plain, and among the others.
+ */
 static bool its_turn(const Options *options, int config) {
     int alike = 0, before = 0;
     for (int i = 0; i < options->config_count; i++) {
@@ -116,7 +117,8 @@ static bool read_whole(int descriptor, void *bytes, size_t count) {
 }
 
 /* Checks the text in a child; |quiet|: without its stderr. */
-static Verdict check_in_child(const Options *options, const char *text, int only_config, bool quiet, Report *report) {
+static Verdict check_in_child(const Options *options, const char *text, int only_config, bool quiet,
+                              Report *report) {
     int channel[2];
     fflush(stdout);
     fflush(stderr);
@@ -159,9 +161,11 @@ static bool still_fails(const char *text, void *context) {
     return check_in_child(target->options, text, target->config, true, &report) == target->verdict;
 }
 
-static void show(const Options *options, const char *text, int config, Verdict verdict, const char *model, const char *message) {
+static void show(const Options *options, const char *text, int config, Verdict verdict, const char *model,
+                 const char *message) {
     char config_text[96];
-    printf("FAILED %s %s: %s %s\n", model, native_config_text(&options->configs[config], config_text, sizeof config_text),
+    printf("FAILED %s %s: %s %s\n", model,
+           native_config_text(&options->configs[config], config_text, sizeof config_text),
            verdict_texts[verdict], message);
     if (!options->reduce) return;
     Target target = {options, config, verdict};
@@ -229,7 +233,9 @@ static void run_batch(const Options *options, uint64_t seed, int count, Totals *
         free(alone);
     }
     totals->failures += found ? found : 1;
-    if (!found) printf("FAILED seeds %llu to %llu together, but not alone\n", (unsigned long long)seed, (unsigned long long)seed + (unsigned)count - 1);
+    if (!found)
+        printf("FAILED seeds %llu to %llu together, but not alone\n", (unsigned long long)seed,
+               (unsigned long long)seed + (unsigned)count - 1);
 }
 
 static char *read_file(const char *path) {
@@ -255,8 +261,10 @@ static int check_file(const Options *options) {
         if (!config_wanted(options, i)) continue;
         char config[96];
         Verdict verdict = check_in_child(options, text, i, false, &report);
-        printf("%s: %s\n", native_config_text(&options->configs[i], config, sizeof config), verdict_texts[verdict]);
-        for (int j = 0; verdict < VERDICT_CRASH && j < report.failure_count; j++) printf("    %s %s\n", report.failures[j].model, report.failures[j].message);
+        printf("%s: %s\n", native_config_text(&options->configs[i], config, sizeof config),
+               verdict_texts[verdict]);
+        for (int j = 0; verdict < VERDICT_CRASH && j < report.failure_count; j++)
+            printf("    %s %s\n", report.failures[j].model, report.failures[j].message);
         wrong |= verdict != VERDICT_GOOD;
     }
     free(text);
@@ -286,7 +294,8 @@ int main(int count, char **words) {
         run_batch(&options, options.seed + (uint64_t)done, size, &totals);
         if (options.verbose) fprintf(stderr, "%d nets, %d failures\n", totals.nets, totals.failures);
     }
-    printf("%d networks, %lld elements compared, %lld unknown, largest error %.3f of its bound, %d failures\n", totals.nets,
-           (long long)totals.elements, (long long)totals.unknown, totals.worst, totals.failures);
+    printf(
+        "%d networks, %lld elements compared, %lld unknown, largest error %.3f of its bound, %d failures\n",
+        totals.nets, (long long)totals.elements, (long long)totals.unknown, totals.worst, totals.failures);
     return totals.failures ? 1 : 0;
 }

@@ -8,7 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* One kind of cut, tried at every place |at| until there is none: true, whether or not it changed anything. */
+/* One kind of cut, tried at every place |at| until there is none: true, whether or not it changed anything.
+ */
 typedef bool Cut(Module *module, int at);
 
 static Entry *only_entry(Module *module) { return module->entries.items[0]; }
@@ -32,7 +33,9 @@ static Op *op_at(Module *module, int at) {
     return search.found;
 }
 
-static void replace_all(Module *module, Value *from, Value *to) { block_replace_uses(only_entry(module)->block, from, to); }
+static void replace_all(Module *module, Value *from, Value *to) {
+    block_replace_uses(only_entry(module)->block, from, to);
+}
 
 /* ---- Cuts ---- */
 
@@ -41,8 +44,10 @@ static bool drop_output(Module *module, int at) {
     Op *yield = block_terminator(entry->block);
     if (at >= entry->output_count) return false;
     if (entry->output_count == 1) return true;
-    memmove(yield->operands + at, yield->operands + at + 1, (size_t)(yield->operand_count - at - 1) * sizeof *yield->operands);
-    memmove(entry->output_names + at, entry->output_names + at + 1, (size_t)(entry->output_count - at - 1) * sizeof *entry->output_names);
+    memmove(yield->operands + at, yield->operands + at + 1,
+            (size_t)(yield->operand_count - at - 1) * sizeof *yield->operands);
+    memmove(entry->output_names + at, entry->output_names + at + 1,
+            (size_t)(entry->output_count - at - 1) * sizeof *entry->output_names);
     yield->operand_count--;
     entry->output_count--;
     return true;
@@ -70,7 +75,8 @@ static bool op_to_input(Module *module, int at) {
     memcpy(names, entry->input_names, (size_t)entry->input_count * sizeof *names);
     names[entry->input_count] = arena_printf(module->arena, "x%d", 100 + entry->input_count);
     const Type *type = &op->results[0]->type;
-    Value *input = block_add_argument(module, entry->block, type_make(type->dtype, type->rank, type->dims), names[entry->input_count++]);
+    Value *input = block_add_argument(module, entry->block, type_make(type->dtype, type->rank, type->dims),
+                                      names[entry->input_count++]);
     entry->input_names = names;
     replace_all(module, op->results[0], input);
     return true;
@@ -93,7 +99,8 @@ static bool drop_scan_yield(Module *module, int at) {
     if (!op) return false;
     if (op->kind != OP_SCAN) return true;
     Op *yield = block_terminator(op->body);
-    int carries = (int)op_int(op, ATTR_CARRIES, 0), sequences = (int)op_int(op, ATTR_SEQUENCES, 0), until = (int)op_int(op, ATTR_UNTIL, 0);
+    int carries = (int)op_int(op, ATTR_CARRIES, 0), sequences = (int)op_int(op, ATTR_SEQUENCES, 0),
+        until = (int)op_int(op, ATTR_UNTIL, 0);
     int yields = yield->operand_count - carries - until;
     Value *result = index < yields ? op->results[carries + index] : NULL;
     if (!result || block_count_uses(only_entry(module)->block, result)) return true;
@@ -102,9 +109,11 @@ static bool drop_scan_yield(Module *module, int at) {
     for (int i = 0; i < sequences + yields; i++)
         if (i != sequences + index) axes[count++] = op_int_at(op, ATTR_AXES, i, 0);
     op_set_ints(module, op, ATTR_AXES, axes, count);
-    memmove(yield->operands + carries + index, yield->operands + carries + index + 1, (size_t)(yield->operand_count - carries - index - 1) * sizeof *yield->operands);
+    memmove(yield->operands + carries + index, yield->operands + carries + index + 1,
+            (size_t)(yield->operand_count - carries - index - 1) * sizeof *yield->operands);
     yield->operand_count--;
-    memmove(op->results + carries + index, op->results + carries + index + 1, (size_t)(op->result_count - carries - index - 1) * sizeof *op->results);
+    memmove(op->results + carries + index, op->results + carries + index + 1,
+            (size_t)(op->result_count - carries - index - 1) * sizeof *op->results);
     op->result_count--;
     return true;
 }
@@ -115,8 +124,10 @@ static bool drop_input(Module *module, int at) {
     Block *block = entry->block;
     if (at >= entry->input_count) return false;
     if (block_count_uses(block, block->arguments[at])) return true;
-    memmove(block->arguments + at, block->arguments + at + 1, (size_t)(block->argument_count - at - 1) * sizeof *block->arguments);
-    memmove(entry->input_names + at, entry->input_names + at + 1, (size_t)(entry->input_count - at - 1) * sizeof *entry->input_names);
+    memmove(block->arguments + at, block->arguments + at + 1,
+            (size_t)(block->argument_count - at - 1) * sizeof *block->arguments);
+    memmove(entry->input_names + at, entry->input_names + at + 1,
+            (size_t)(entry->input_count - at - 1) * sizeof *entry->input_names);
     block->argument_count--;
     entry->input_count--;
     return true;
@@ -135,7 +146,8 @@ static char *apply(const char *text, Cut *cut, int at) {
         Text printed;
         text_init(&printed);
         text_puts(&printed, "");
-        if (pass_eliminate_dead(module, &(PassOptions){.plain = true}) && graph_verify(module, "cutting")) graph_print(&printed, module);
+        if (pass_eliminate_dead(module, &(PassOptions){.plain = true}) && graph_verify(module, "cutting"))
+            graph_print(&printed, module);
         result = printed.bytes;
     }
     diagnostics_destroy(diagnostics);
@@ -148,7 +160,8 @@ static bool try_cut(char **text, Cut *cut, StillFails *fails, void *context) {
     for (int at = 0;; at++) {
         char *smaller = apply(*text, cut, at);
         if (!smaller) return shrunk;
-        if (smaller[0] && strlen(smaller) < strlen(*text) + 40 && strcmp(smaller, *text) != 0 && fails(smaller, context)) {
+        if (smaller[0] && strlen(smaller) < strlen(*text) + 40 && strcmp(smaller, *text) != 0 &&
+            fails(smaller, context)) {
             free(*text);
             *text = smaller;
             shrunk = true;
@@ -165,7 +178,8 @@ char *reduce_network(const char *text, StillFails *fails, void *context) {
     char *best = strdup(text);
     for (int round = 0; round < 4; round++) {
         bool shrunk = false;
-        for (size_t i = 0; i < sizeof cuts / sizeof *cuts; i++) shrunk |= try_cut(&best, cuts[i], fails, context);
+        for (size_t i = 0; i < sizeof cuts / sizeof *cuts; i++)
+            shrunk |= try_cut(&best, cuts[i], fails, context);
         if (!shrunk) break;
     }
     return best;

@@ -1,8 +1,8 @@
-/* loops_test FILE.tir [--no-fma] [--reversed]: interprets every entry of a loops file with the largest dims, on inputs
- * that count 1, 2, 3, ..., and prints the outputs.
- * loops_test FILE.tir LIBRARY.so NAME_info [ULPS]: interprets every entry beside the same entry of the library that was
- * compiled from the file, on random inputs, at the least, a middle and the largest dims, items of parallel loops in
- * reverse, and tells where bits differ (by more than ULPS for floats, NaNs apart). */
+/* loops_test FILE.tir [--no-fma] [--reversed]: interprets every entry of a loops file with the largest dims,
+ * on inputs that count 1, 2, 3, ..., and prints the outputs. loops_test FILE.tir LIBRARY.so NAME_info [ULPS]:
+ * interprets every entry beside the same entry of the library that was compiled from the file, on random
+ * inputs, at the least, a middle and the largest dims, items of parallel loops in reverse, and tells where
+ * bits differ (by more than ULPS for floats, NaNs apart). */
 #include "frontend/weights/weights.h"
 #include "ir/loops/eval.h"
 #include "runtime/abi.h"
@@ -42,8 +42,10 @@ static void fill(DType dtype, unsigned char *bytes, int64_t count, uint64_t *see
         unsigned char *at = bytes + i * (int64_t)dtype_bytes(dtype);
         double number = seed ? (double)next_random(seed) / 0x1p29 - 2 : (double)(i + 1);
         int64_t integer = seed ? (int64_t)(next_random(seed) % 4) : i + 1;
-        if (dtype_is_float(dtype)) dtype_store_float(dtype, at, number);
-        else dtype_store_integer(dtype, at, dtype == DTYPE_BOOL ? integer & 1 : integer);
+        if (dtype_is_float(dtype))
+            dtype_store_float(dtype, at, number);
+        else
+            dtype_store_integer(dtype, at, dtype == DTYPE_BOOL ? integer & 1 : integer);
     }
 }
 
@@ -85,9 +87,12 @@ static void print_output(const Buffer *buffer, const unsigned char *bytes, int64
         const unsigned char *at = bytes + i * (int64_t)dtype_bytes(buffer->dtype);
         text_putc(&text, ' ');
         double number = dtype_load_float(buffer->dtype, at);
-        if (isnan(number)) text_puts(&text, "nan");
-        else if (dtype_is_float(buffer->dtype)) text_double(&text, number);
-        else text_printf(&text, "%lld", (long long)dtype_load_integer(buffer->dtype, at));
+        if (isnan(number))
+            text_puts(&text, "nan");
+        else if (dtype_is_float(buffer->dtype))
+            text_double(&text, number);
+        else
+            text_printf(&text, "%lld", (long long)dtype_load_integer(buffer->dtype, at));
     }
     puts(text.bytes);
     text_deinit(&text);
@@ -106,7 +111,8 @@ static void print_entry(LoopModule *module, const LoopFunction *entry, LoopEvalO
     int status = loops_eval(arena, module, entry, call.dims, call.inputs, call.outputs, state, options);
     printf("%s.%s: %d\n", entry->model, entry->entry_name, status);
     for (int i = 0; i < entry->output_count && !status; i++)
-        print_output(entry->parameters[entry->input_count + i], call.outputs[i], call.counts[entry->input_count + i]);
+        print_output(entry->parameters[entry->input_count + i], call.outputs[i],
+                     call.counts[entry->input_count + i]);
     arena_destroy(arena);
 }
 
@@ -137,8 +143,9 @@ static bool outputs_agree(const Call *interpreted, const Call *compiled, int64_t
         for (int64_t j = 0; j < interpreted->counts[entry->input_count + i]; j++) {
             const unsigned char *a = interpreted->outputs[i], *b = compiled->outputs[i];
             if (elements_agree(buffer->dtype, a + j * bytes, b + j * bytes, ulps)) continue;
-            printf("%s.%s: element %lld of %s is %.17g interpreted, %.17g compiled\n", entry->model, entry->entry_name,
-                   (long long)j, buffer->name, dtype_load_float(buffer->dtype, a + j * bytes),
+            printf("%s.%s: element %lld of %s is %.17g interpreted, %.17g compiled\n", entry->model,
+                   entry->entry_name, (long long)j, buffer->name,
+                   dtype_load_float(buffer->dtype, a + j * bytes),
                    dtype_load_float(buffer->dtype, b + j * bytes));
             return false;
         }
@@ -156,8 +163,8 @@ static const tenon_entry_info *find_entry(const tenon_model_info *info, const ch
 }
 
 /* Two calls one after the other, so that what a state keeps is seen. */
-static bool compare_entry(LoopModule *module, const LoopFunction *entry, const tenon_model_info *info, int size,
-                          LoopEvalOptions options, int64_t ulps) {
+static bool compare_entry(LoopModule *module, const LoopFunction *entry, const tenon_model_info *info,
+                          int size, LoopEvalOptions options, int64_t ulps) {
     const tenon_entry_info *compiled_entry = find_entry(info, entry->entry_name);
     if (!compiled_entry) return true;
     Arena *arena = arena_create();
@@ -171,19 +178,26 @@ static bool compare_entry(LoopModule *module, const LoopFunction *entry, const t
     bool good = true;
     for (int round = 0; round < 2 && good; round++) {
         Call a = prepare(arena, entry, size, &seeds[0]), b = prepare(arena, entry, size, &seeds[1]);
-        tenon_call call = {.struct_size = sizeof call, .dims = b.dims, .inputs = (const void *const *)b.inputs,
-                           .outputs = b.outputs, .state = states[1], .workspace = workspace,
+        tenon_call call = {.struct_size = sizeof call,
+                           .dims = b.dims,
+                           .inputs = (const void *const *)b.inputs,
+                           .outputs = b.outputs,
+                           .state = states[1],
+                           .workspace = workspace,
                            .workspace_bytes = compiled_entry->workspace_size_max};
         int status = loops_eval(arena, module, entry, a.dims, a.inputs, a.outputs, states[0], options);
         int other = compiled_entry->call(&call);
-        if (status != other) printf("%s.%s: status %d interpreted, %d compiled\n", entry->model, entry->entry_name, status, other);
+        if (status != other)
+            printf("%s.%s: status %d interpreted, %d compiled\n", entry->model, entry->entry_name, status,
+                   other);
         good = status == other && (status || outputs_agree(&a, &b, ulps));
     }
     arena_destroy(arena);
     return good;
 }
 
-static int compare(LoopModule *module, const char *path, const char *symbol, LoopEvalOptions options, int64_t ulps) {
+static int compare(LoopModule *module, const char *path, const char *symbol, LoopEvalOptions options,
+                   int64_t ulps) {
     void *library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
     const tenon_model_info *(*info)(void) = NULL;
     void *found = library ? dlsym(library, symbol) : NULL;
@@ -224,9 +238,12 @@ int main(int count, char **words) {
     const char *rest[4] = {0};
     int given = 0;
     for (int i = 1; i < count; i++) {
-        if (strcmp(words[i], "--no-fma") == 0) options.has_fma = false;
-        else if (strcmp(words[i], "--reversed") == 0) options.reversed = true;
-        else if (given < 4) rest[given++] = words[i];
+        if (strcmp(words[i], "--no-fma") == 0)
+            options.has_fma = false;
+        else if (strcmp(words[i], "--reversed") == 0)
+            options.reversed = true;
+        else if (given < 4)
+            rest[given++] = words[i];
     }
     SourceFile *source = given ? source_read(arena, rest[0], 1 << 26, &error) : NULL;
     if (!source) fprintf(stderr, "%s\n", error);
