@@ -70,27 +70,43 @@ static bool within_budget(const PassOptions *options, const Layer *layer, const 
     return *out_error <= (options->numerics == NUMERICS_EXACT ? 2.2 * 1.5 * direct : 5e-6);
 }
 
-static int choose(const PassOptions *options, const Layer *layer) {
-    int best = 0;
-    double least = direct_cost(layer);
+typedef struct Candidate {
+    int m; /* 0: direct */
+    double time, error;
+} Candidate;
+
+static int candidates(const PassOptions *options, const Layer *layer, Candidate *out) {
+    double terms = (double)layer->inputs * layer->taps * layer->taps;
+    int count = 0;
+    out[count++] = (Candidate){0, direct_cost(layer), direct_error(terms)};
     if (options->explain)
         text_printf(options->explanations, "convolution @%s: direct %.3f ms, error %.1e\n", layer->conv->path,
-                    1e3 * least, direct_error((double)layer->inputs * layer->taps * layer->taps));
+                    1e3 * out[0].time, out[0].error);
     for (int m = 2; m + layer->taps - 1 <= WINOGRAD_SIZE_MAX; m++) {
         Winograd w;
-        double error;
+        Candidate candidate = {m, cost(layer, m), 0};
         if (!winograd_make(m, layer->taps, &w)) continue;
-        bool precise = within_budget(options, layer, &w, &error);
-        double time = cost(layer, m);
+        bool precise = within_budget(options, layer, &w, &candidate.error);
         if (options->explain)
             text_printf(options->explanations, "convolution @%s: F(%d, %d) %.3f ms, error %.1e%s\n",
-                        layer->conv->path, m, layer->taps, 1e3 * time, error,
+                        layer->conv->path, m, layer->taps, 1e3 * candidate.time, candidate.error,
                         precise ? "" : ", over the budget");
-        if (!precise || time >= least) continue;
-        least = time;
-        best = m;
+        if (precise) out[count++] = candidate;
     }
-    return best;
+    return count;
+}
+
+/* The cheapest; of those that cost little more than it, the most precise, unless speed is all that counts. */
+static int choose(const PassOptions *options, const Layer *layer) {
+    Candidate all[WINOGRAD_SIZE_MAX];
+    int count = candidates(options, layer, all);
+    double least = all[0].time, slack = options->numerics == NUMERICS_FAST ? 1 : 1.08;
+    for (int i = 1; i < count; i++)
+        if (all[i].time < least) least = all[i].time;
+    const Candidate *best = NULL;
+    for (int i = 0; i < count; i++)
+        if (all[i].time <= slack * least && (!best || all[i].error < best->error)) best = &all[i];
+    return best->m;
 }
 
 /* ---- The rewrite ---- */
