@@ -35,25 +35,30 @@ Buffer *kernel_parameter(Kernel *kernel, const Type *type, const View *view, boo
     return buffer;
 }
 
-static Buffer *find_operand(const Kernel *kernel, const Value *value, bool written) {
-    for (int i = 0; i < kernel->operands.count; i++)
-        if (kernel->operands.items[i].value == value && kernel->operands.items[i].buffer->written == written)
-            return kernel->operands.items[i].buffer;
-    return NULL;
-}
-
 Buffer *kernel_operand(Kernel *kernel, const Value *value) {
-    Buffer *known = find_operand(kernel, value, false);
-    if (known) return known;
+    for (int i = 0; i < kernel->operands.count; i++)
+        if (kernel->operands.items[i].value == value &&
+            (!kernel->operands.items[i].buffer->written ||
+             kernel->operands.items[i].buffer == kernel->in_place_buffer))
+            return kernel->operands.items[i].buffer;
     View view = lower_view(kernel->lowering, value);
     Buffer *buffer = kernel_parameter(kernel, &value->type, &view, false, NULL);
     kernel->operands.items[kernel->operands.count - 1].value = value;
     return buffer;
 }
 
+void kernel_work_in_place(Kernel *kernel, const Value *operand, const Value *result) {
+    kernel->in_place = result;
+    kernel->in_place_buffer = kernel_operand(kernel, operand);
+    kernel->in_place_buffer->written = true;
+    lower_set_view(kernel->lowering, result, lower_view(kernel->lowering, operand));
+}
+
 Buffer *kernel_result(Kernel *kernel, const Value *value) {
-    Buffer *known = find_operand(kernel, value, true);
-    if (known) return known;
+    if (value == kernel->in_place) return kernel->in_place_buffer;
+    for (int i = 0; i < kernel->operands.count; i++)
+        if (kernel->operands.items[i].value == value && kernel->operands.items[i].buffer->written)
+            return kernel->operands.items[i].buffer;
     View view = lower_allocate(kernel->lowering, value);
     Buffer *buffer = kernel_parameter(kernel, &value->type, &view, true, NULL);
     kernel->operands.items[kernel->operands.count - 1].value = value;

@@ -111,6 +111,22 @@ bool lower_may_place(Lowering *lowering, const Value *value, const Block *block)
            kind != OP_SCAN;
 }
 
+static int uses_within(const Op *reader, const Value *value) {
+    int uses = reader->body ? block_count_uses(reader->body, value) : 0;
+    for (int i = 0; i < reader->operand_count; i++) uses += reader->operands[i] == value;
+    return uses;
+}
+
+bool lower_dies_in(Lowering *lowering, const Value *value, const Op *reader) {
+    if (value->kind != VALUE_RESULT || value->op->parent != reader->parent) return false;
+    const Placed *own = find_placed(lowering, value);
+    if (!own || own->view.buffer->kind != BUFFER_WORKSPACE) return false;
+    for (int i = 0; i < lowering->placed.count; i++)
+        if (&lowering->placed.items[i] != own && lowering->placed.items[i].view.buffer == own->view.buffer)
+            return false;
+    return block_count_uses(reader->parent, value) == uses_within(reader, value);
+}
+
 void lower_block(Lowering *lowering, const Block *block) {
     /* From the last to the first: the place of a part that is itself a concatenation is known before its
      * parts'. */

@@ -57,6 +57,8 @@ void lower_copy(Lowering *lowering, const Type *type, const View *from, const Vi
 /* Whether the memory of |value|, computed by an op of |block|, may still be chosen: it is no view and has no
  * place yet. */
 bool lower_may_place(Lowering *lowering, const Value *value, const Block *block);
+/* Whether |value| is read by |reader| alone, and its memory is workspace that nothing else refers to. */
+bool lower_dies_in(Lowering *lowering, const Value *value, const Op *reader);
 /* Places the operands of a concat inside its result, where possible. */
 void lower_reserve_parts(Lowering *lowering, const Op *op);
 /* Copies |from| into fresh memory for |to|, the same tensor in another layout; |op| gives place and path. */
@@ -79,6 +81,8 @@ typedef struct Kernel {
     LoopBody *body; /* where statements go now */
     int width;      /* vectors * lanes of the tiles: the range of l, for simpler indices */
     VECTOR(KernelOperand) operands;
+    const Value *in_place; /* a result that lies where an operand, read for the last time, lay; NULL: none */
+    Buffer *in_place_buffer;
 } Kernel;
 
 /* A position in a tensor: one index per logical axis, over loop variables, r and l. */
@@ -94,6 +98,9 @@ Kernel kernel_begin(Lowering *lowering, const Op *op);
 /* The function's parameter for a value that is read, or written (then memory is allocated). */
 Buffer *kernel_operand(Kernel *kernel, const Value *value);
 Buffer *kernel_result(Kernel *kernel, const Value *value);
+/* Lets |result| take the memory of |operand|, which it reads at the same places only, and for the last time.
+ */
+void kernel_work_in_place(Kernel *kernel, const Value *operand, const Value *result);
 /* A parameter for any place, written or not. */
 Buffer *kernel_parameter(Kernel *kernel, const Type *type, const View *view, bool written, const char *name);
 void kernel_end(Kernel *kernel); /* adds the call to the entry */

@@ -12,8 +12,21 @@ static int pointwise_lanes(const Lowering *lowering, const Op *op) {
     return lowering->options->target.register_bytes / (int)bytes;
 }
 
+/* An operand of the result's very type that is read here for the last time. */
+static const Value *dying_operand(Lowering *lowering, const Op *op) {
+    if (op->result_count != 1 || !lower_may_place(lowering, op->results[0], op->parent)) return NULL;
+    for (const Op *inner = op->body ? op->body->first : op; inner; inner = op->body ? inner->next : NULL)
+        for (int i = 0; i < inner->operand_count; i++)
+            if (type_equal(&inner->operands[i]->type, &op->results[0]->type) &&
+                lower_dies_in(lowering, inner->operands[i], op))
+                return inner->operands[i];
+    return NULL;
+}
+
 void lower_pointwise(Lowering *lowering, const Op *op) {
     Kernel kernel = kernel_begin(lowering, op);
+    const Value *dying = dying_operand(lowering, op);
+    if (dying) kernel_work_in_place(&kernel, dying, op->results[0]);
     const Type *type = &op->results[0]->type;
     int rank = type->layout ? type->layout->count : type->rank;
     int lanes = rank ? pointwise_lanes(lowering, op) : 1;
