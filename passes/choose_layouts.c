@@ -363,7 +363,8 @@ static void lay_out_op(Module *module, const PassOptions *options, Op *op) {
 /* A 1x1 convolution between maps without halo runs over all pixels as one row. */
 static void flatten_pointwise(Module *module, Op *op) {
     const Op *conv = scheduled_conv(op);
-    if (!conv || !wants_blocks(op, conv) || conv->operands[1]->type.rank != 4) return;
+    if (!conv || !has_variant(op, "direct") || !wants_blocks(op, conv) || conv->operands[1]->type.rank != 4)
+        return;
     for (int i = 0; i < 2; i++) {
         if (!expr_equals(conv->operands[1]->type.dims[2 + i], 1) || op_int_at(conv, ATTR_STRIDE, i, 1) != 1)
             return;
