@@ -175,6 +175,7 @@ static bool compare_entry(LoopModule *module, const LoopFunction *entry, const t
         if (info->reset) info->reset(states[i]);
     }
     unsigned char *workspace = aligned(arena, (int64_t)compiled_entry->workspace_size_max + 1);
+    memset(workspace, 0xff, compiled_entry->workspace_size_max);
     bool good = true;
     for (int round = 0; round < 2 && good; round++) {
         Call a = prepare(arena, entry, size, &seeds[0]), b = prepare(arena, entry, size, &seeds[1]);
