@@ -166,7 +166,7 @@ static void verify_kind(LoopVerifier *v, const LoopStatement *loop) {
     }
 }
 
-/* Which of the four tiles of a carry is to be looked at. */
+/* The initial value, those within and behind the loop, and the next one have one type. */
 static void verify_carries(LoopVerifier *v, const LoopStatement *loop) {
     int vectors = 0;
     for (int i = 0; i < loop->carry_count; i++) {

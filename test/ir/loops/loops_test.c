@@ -217,13 +217,14 @@ static int compare(LoopModule *module, const char *path, const char *symbol, Loo
     return agreeing == count ? 0 : 1;
 }
 
-/* Weights are files beside the loops file. */
+/* Weights lie beside the loops file, unless they have an absolute path. */
 static bool load_weights(Arena *arena, Diagnostics *diagnostics, const Module *graph, const char *path) {
     const char *folder = dirname(arena_strdup(arena, path));
     for (int i = 0; i < graph->constants.count; i++) {
         Constant *constant = graph->constants.items[i];
         if (constant->kind != CONSTANT_WEIGHTS) continue;
-        const char *name = arena_printf(arena, "%s/%s", folder, constant->source->file);
+        const char *name = constant->source->file;
+        if (name[0] != '/') name = arena_printf(arena, "%s/%s", folder, name);
         const WeightsFile *file = weights_open(arena, diagnostics, name, constant->span);
         constant->source = file ? weights_find(file, constant->source->name) : NULL;
         if (!constant->source) return false;
