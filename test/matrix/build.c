@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { BATCH = 150 };
+enum { BATCH = 400 };
 
 /* ---- Batches ---- */
 

@@ -34,7 +34,7 @@ void cases_LINEAR(Matrix *m, OpKind kind) {
         {13, 256, 4, true, true, VIEW_NONE},    {11, 513, 9, true, true, VIEW_NONE},
         {5, 0, 6, true, true, VIEW_NONE},       {5, 0, 6, false, false, VIEW_NONE},
         {4, 3, 0, false, true, VIEW_NONE},      {9, 64, 64, true, true, VIEW_EXPANDED},
-        {60, 300, 200, true, true, VIEW_NONE},  {1, 1000, 1003, true, true, VIEW_NONE},
+        {60, 300, 200, true, true, VIEW_NONE},  {1, 1000, 1003, true, false, VIEW_NONE},
         {-1, 200, 131, true, true, VIEW_NONE},  {-1, 13, 19, true, true, VIEW_NONE},
         {-1, 300, 3, true, true, VIEW_NONE},    {-1, 32, 48, false, false, VIEW_PERMUTED},
         {-1, 5, 67, true, true, VIEW_STRIDED},  {67, 20, 10, true, true, VIEW_NONE},
@@ -290,13 +290,15 @@ static void along(Matrix *m, OpKind kind, const DType *dtypes, char values) {
     }
 }
 
+static const DType plain_types[] = {DTYPE_F32, DTYPE_I32, DTYPE_NONE};
+
 void cases_ARGMAX(Matrix *m, OpKind kind) {
     along(m, kind, numbers, 's');
-    along(m, kind, numbers, 'x');
+    along(m, kind, plain_types, 'x');
 }
 void cases_ARGMIN(Matrix *m, OpKind kind) {
     along(m, kind, numbers, 's');
-    along(m, kind, numbers, 'x');
+    along(m, kind, plain_types, 'x');
 }
 void cases_LOG_SOFTMAX(Matrix *m, OpKind kind) { along(m, kind, floats, 'x'); }
 void cases_SOFTMAX(Matrix *m, OpKind kind) { along(m, kind, floats, 'x'); }

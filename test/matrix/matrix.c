@@ -1,6 +1,7 @@
-/* matrix [--only OP] [--config TEXT] [--print SERIAL]: compiles every case of the op matrix for every
- * configuration this CPU can run and holds it against the interpreter. Exit 1: some case is wrong; its text
- * is printed. */
+/* matrix [--only OP] [--all] [--config TEXT] [--print SERIAL]: compiles every case of the op matrix and holds
+ * it against the interpreter: without and with optimisation, for the configurations this CPU can run in turn
+ * or
+ * (--all) for all of them. Exit 1: some case is wrong; its text is printed. */
 #include "test/matrix/matrix.h"
 #include "ir/text_form.h"
 #include "test/native/suite.h"
@@ -14,6 +15,8 @@ typedef struct Totals {
     const char *only, *config_text;
     int print; /* the serial of a case to print and run alone; -1: all */
     int shown_max;
+    bool all; /* configurations for every case; else one plain and one other in turn */
+    int turn; /* the configuration whose cases are run */
     int batches, cases, failures;
     int64_t elements, unknown;
     double worst;
@@ -40,15 +43,16 @@ static void report(void *context, const Entry *entry, const char *message) {
     free(text);
 }
 
-static bool config_wanted(const Totals *totals, const NativeConfig *config) {
+static bool config_wanted(const Totals *totals, int index) {
     char text[96];
-    return !totals->config_text || strstr(native_config_text(config, text, sizeof text), totals->config_text);
+    if (!totals->config_text) return totals->all || index == totals->turn;
+    return strstr(native_config_text(&totals->configs[index], text, sizeof text), totals->config_text);
 }
 
 static void run_suite(Suite *suite, Totals *totals) {
     for (int i = 0; i < totals->config_count; i++) {
         const NativeConfig *config = &totals->configs[i];
-        if (!config_wanted(totals, config)) continue;
+        if (!config_wanted(totals, i)) continue;
         Reporter reporter = {suite, config, totals};
         SuiteResult result = suite_run(suite, config, NULL, NULL);
         if (!result.compiled && suite->module->entries.count > 1) {
@@ -106,33 +110,50 @@ static void run_guarded(Suite *suite, Totals *totals) {
     }
 }
 
-static void keep_printed(Matrix *m, int serial) {
-    int kept = 0;
-    char model[32];
-    snprintf(model, sizeof model, "Matrix%d", serial);
-    for (int i = 0; i < m->module->entries.count; i++)
-        if (strcmp(m->module->entries.items[i]->model, model) == 0)
-            m->module->entries.items[kept++] = m->module->entries.items[i];
+/* ---- Batches ---- */
+
+static int serial_of(const Entry *entry) { return atoi(entry->model + strlen("Matrix")); }
+
+static void run_module(Module *module, Totals *totals) {
+    Text text;
+    text_init(&text);
+    graph_print(&text, module);
+    if (totals->print >= 0) puts(text.bytes);
+    Suite *suite = suite_create(text.bytes, true, 1);
+    if (suite)
+        run_guarded(suite, totals);
+    else
+        totals->failures++;
+    if (suite) suite_destroy(suite);
+    text_deinit(&text);
+}
+
+/* Runs the entries that |config| is to take: those whose turn it is, or the one to print, or all (config <
+ * 0). */
+static void run_selected(Matrix *m, int config) {
+    Totals *totals = m->context;
+    Entry **entries = NEW_ARRAY(m->arena, Entry *, m->module->entries.count),
+          **all = m->module->entries.items;
+    int count = m->module->entries.count, kept = 0;
+    for (int i = 0; i < count; i++) {
+        bool wanted = config < 0 || native_config_in_turn(config, serial_of(all[i]));
+        if (totals->print >= 0 ? serial_of(all[i]) == totals->print : wanted) entries[kept++] = all[i];
+    }
+    m->module->entries.items = entries;
     m->module->entries.count = kept;
+    totals->turn = config;
+    if (kept) run_module(m->module, totals);
+    m->module->entries.items = all;
+    m->module->entries.count = count;
 }
 
 static void run_batch(Matrix *m) {
     Totals *totals = m->context;
-    Text text;
-    if (totals->print >= 0) keep_printed(m, totals->print);
-    if (!m->module->entries.count) return;
-    text_init(&text);
-    graph_print(&text, m->module);
-    if (totals->print >= 0) puts(text.bytes);
+    bool in_turn = !totals->all && !totals->config_text;
     totals->cases += m->module->entries.count;
     totals->batches++;
-    Suite *suite = suite_create(text.bytes, true, 1);
-    if (!suite)
-        totals->failures++;
-    else
-        run_guarded(suite, totals);
-    if (suite) suite_destroy(suite);
-    text_deinit(&text);
+    if (!in_turn) run_selected(m, -1);
+    for (int i = 0; in_turn && i < totals->config_count; i++) run_selected(m, i);
 }
 
 /* ---- All ---- */
@@ -146,7 +167,8 @@ static CaseFunction *const rows[OP_COUNT] = {
 
 int main(int count, char **words) {
     Totals totals = {.print = -1, .shown_max = 10};
-    for (int i = 1; i + 1 < count; i += 2) {
+    for (int i = 1; i < count; i++) totals.all |= strcmp(words[i], "--all") == 0;
+    for (int i = 1; i + 1 < count; i++) {
         if (strcmp(words[i], "--only") == 0) totals.only = words[i + 1];
         if (strcmp(words[i], "--config") == 0) totals.config_text = words[i + 1];
         if (strcmp(words[i], "--print") == 0) totals.print = atoi(words[i + 1]);

@@ -9,6 +9,15 @@
  * follows. */
 static double sum_factor(DType dtype, double terms) { return (terms + 2) * unit_roundoff(dtype); }
 
+/* Where a partial sum may pass the largest number, the result is unknown. */
+static void forget_overflows(DType dtype, const Tensor *sums, double terms, Tensor *error) {
+    static const double largest[DTYPE_COUNT] = {
+        [DTYPE_F32] = 0x1p127, [DTYPE_F64] = 0x1p1023, [DTYPE_F16] = 0x1p15, [DTYPE_BF16] = 0x1p127};
+    for (int64_t i = 0; i < sums->count; i++)
+        if (isfinite(sums->floats[i]) && sums->floats[i] * terms > largest[dtype])
+            error->floats[i] = INFINITY;
+}
+
 static double contraction_terms(const Op *op, const Bounded *in) {
     const Tensor *a = in[0].value, *w = in[1].value;
     if (op->kind == OP_MATMUL) return (double)a->dims[a->rank - 1];
@@ -43,6 +52,7 @@ void bound_contraction(Expectation *e, const Op *op, const Bounded *in, Bounded 
     }
     double floor = (terms + 1) * ulp_at(value->dtype, 0) + winograd_floor(op, all);
     for (int64_t i = 0; i < value->count; i++) error->floats[i] += floor;
+    forget_overflows(value->dtype, all, 1, error);
 }
 
 static double reduced_terms(const Op *op, const Tensor *in) {
@@ -75,11 +85,12 @@ void bound_reduction(Expectation *e, const Op *op, const Bounded *in, Bounded *o
     }
     double terms = reduced_terms(op, in[0].value);
     if (terms == 0) return;
-    add_scaled(out->error, run_on(e, op, (Tensor *[]){magnitudes(e, in[0].value)}, value),
-               sum_factor(value->dtype, terms));
+    Tensor *sums = run_on(e, op, (Tensor *[]){magnitudes(e, in[0].value)}, value);
+    add_scaled(out->error, sums, sum_factor(value->dtype, terms));
     add_scaled(out->error, run_on(e, op, (Tensor *[]){in[0].error}, value), 1);
     if (terms == 1 && !any_error(in[0].error) && e->strict)
         for (int64_t i = 0; i < value->count; i++) out->error->floats[i] = 0;
+    forget_overflows(value->dtype, sums, op->kind == OP_REDUCE_MEAN ? terms : 1, out->error);
 }
 
 static double window_terms(const Op *op, const Tensor *in) {
@@ -97,9 +108,11 @@ void bound_window(Expectation *e, const Op *op, const Bounded *in, Bounded *out)
         return;
     }
     Tensor *value = out->value;
-    double factor = sum_factor(value->dtype, window_terms(op, in[0].value));
-    add_scaled(out->error, run_on(e, op, (Tensor *[]){magnitudes(e, in[0].value)}, value), factor);
+    double terms = window_terms(op, in[0].value);
+    Tensor *sums = run_on(e, op, (Tensor *[]){magnitudes(e, in[0].value)}, value);
+    add_scaled(out->error, sums, sum_factor(value->dtype, terms));
     add_scaled(out->error, run_on(e, op, (Tensor *[]){in[0].error}, value), 1);
+    forget_overflows(value->dtype, sums, terms, out->error);
 }
 
 /* ---- Lines: softmax and argmax ---- */
@@ -228,6 +241,8 @@ void bound_normalize(Expectation *e, const Op *op, const Bounded *in, Bounded *o
         double scale_error = (far - scale) + 3 * u * far;
         double error = fabs(centred) * scale_error + off * scale + off * scale_error +
                        2 * u * fabs(out->value->floats[i]) + ulp_at(x->dtype, 0);
+        if ((g->variance * g->count + centred * centred) > (x->dtype == DTYPE_F64 ? 0x1p1023 : 0x1p127))
+            error = INFINITY;
         bool known = isfinite(error) || (isnan(out->value->floats[i]) && g->error == 0);
         out->error->floats[i] = !known ? INFINITY : isfinite(error) ? error : 0;
     }

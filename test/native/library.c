@@ -36,6 +36,17 @@ int native_configs(const NativeConfig **out) {
     return count;
 }
 
+bool native_config_in_turn(int index, int turn) {
+    const NativeConfig *configs;
+    int count = native_configs(&configs), alike = 0, before = 0;
+    for (int i = 0; i < count; i++) {
+        if (configs[i].plain != configs[index].plain) continue;
+        before += i < index;
+        alike++;
+    }
+    return turn % alike == before;
+}
+
 /* ---- Compiling ---- */
 
 Module *native_parse(Arena *arena, Diagnostics *diagnostics, const char *text) {
@@ -115,7 +126,7 @@ static bool compile(NativeLibrary *library, const char *text) {
                               .source_sha256 = "",
                               .weights_sha256 = "",
                               .threads = config->threads,
-                              .cpu_check = true};
+                              .cpu_check = config->threads};
     const char *schedule = config->schedule ? config->schedule : config->march;
     if (!target_from_name(library->arena, config->march, NULL, &backend.target)) return false;
     if (!target_from_name(library->arena, schedule, NULL, &passes.target)) return false;

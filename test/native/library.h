@@ -26,6 +26,8 @@ const char *native_config_text(const NativeConfig *config, char *out, size_t siz
 /* Configurations this CPU can run: every level with and without optimisation, the strongest also as a
  * schedule for a weaker one. Returns how many. */
 int native_configs(const NativeConfig **out);
+/* Where not all are run: is it configuration |index|'s turn? Each turn has one plain one and one other. */
+bool native_config_in_turn(int index, int turn);
 
 /* False: what went wrong was printed to stderr; the library is closed. */
 bool native_open(NativeLibrary *out, const char *text, const NativeConfig *config);

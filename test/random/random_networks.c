@@ -68,21 +68,10 @@ static void collect(void *context, const Entry *entry, const char *message) {
     failure->config = c->config;
 }
 
-/* Configurations come in the order of native_configs: the turn chooses among the plain, and among the others.
- */
-static bool its_turn(const Options *options, int config) {
-    int alike = 0, before = 0;
-    for (int i = 0; i < options->config_count; i++) {
-        if (options->configs[i].plain != options->configs[config].plain) continue;
-        before += i < config;
-        alike++;
-    }
-    return options->turn % alike == before;
-}
-
 static bool config_wanted(const Options *options, int config) {
     char text[96];
-    if (!options->config_text) return options->all || options->check || its_turn(options, config);
+    if (!options->config_text)
+        return options->all || options->check || native_config_in_turn(config, options->turn);
     return strstr(native_config_text(&options->configs[config], text, sizeof text), options->config_text);
 }
 
@@ -153,12 +142,14 @@ typedef struct Target {
     const Options *options;
     int config;
     Verdict verdict;
+    char start; /* of the message */
 } Target;
 
 static bool still_fails(const char *text, void *context) {
     const Target *target = context;
     static Report report;
-    return check_in_child(target->options, text, target->config, true, &report) == target->verdict;
+    if (check_in_child(target->options, text, target->config, true, &report) != target->verdict) return false;
+    return target->verdict >= VERDICT_CRASH || report.failures[0].message[0] == target->start;
 }
 
 static void show(const Options *options, const char *text, int config, Verdict verdict, const char *model,
@@ -167,8 +158,12 @@ static void show(const Options *options, const char *text, int config, Verdict v
     printf("FAILED %s %s: %s %s\n", model,
            native_config_text(&options->configs[config], config_text, sizeof config_text),
            verdict_texts[verdict], message);
-    if (!options->reduce) return;
-    Target target = {options, config, verdict};
+    /* Cuts would part a scan from its steps. */
+    if (!options->reduce || strncmp(message, "step", 4) == 0) {
+        puts(text);
+        return;
+    }
+    Target target = {options, config, verdict, message[0]};
     char *small = reduce_network(text, still_fails, &target);
     static Report report;
     check_in_child(options, small, config, true, &report);
