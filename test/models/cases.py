@@ -196,7 +196,7 @@ def squeezenet_imagenet(data):
     io = np.load(data / "squeezenet-imagenet/io.npz")
     x = io["images_rgb_224"][..., ::-1] - np.array([103.939, 116.779, 123.68])
     return Case({"x": np.ascontiguousarray(x.transpose(0, 3, 1, 2), np.float32)}, {"y": io["prob"]}, DEEP, rows=8,
-                batch=5, right=(io["labels"], 6), interpreted=False)
+                batch=5, right=(io["labels"], 6))
 
 
 def seeded_values(name, shape, scale, middle=0.0):
@@ -215,7 +215,7 @@ def seeded_values(name, shape, scale, middle=0.0):
     return values.reshape(shape)
 
 
-def seeded_case(data, name, places):
+def seeded_case(data, name, places, interpreted=True):
     """A network of ONNX's light models with seeded weights, for three photographs. places: the name of each layer there
     by its name in the .tn file."""
     folder = data / "imagenet-arch-seeded"
@@ -234,7 +234,8 @@ def seeded_case(data, name, places):
     images = np.load(folder / "input.npz")["images_rgb_224"].transpose(0, 3, 1, 2)
     x = np.ascontiguousarray((images - 117.0) / 58.0, np.float32)
     y = np.load(folder / f"{name}.npz")["logits"]
-    return Case({"x": x}, {"y": y}, DEEP, rows=3, right=(y.argmax(axis=1), 3), weights=weights, interpreted=False)
+    return Case({"x": x}, {"y": y}, DEEP, rows=3, right=(y.argmax(axis=1), 3), weights=weights,
+                interpreted=interpreted)
 
 
 def alexnet_seeded(data):
@@ -249,7 +250,8 @@ def vgg19(data):
             places[f"features.{at}"] = f"conv{stage}_{i}"
             at += 2
         at += 1
-    return seeded_case(data, "vgg19", places | {"classifier.0": "fc6", "classifier.3": "fc7", "classifier.6": "fc8"})
+    places |= {"classifier.0": "fc6", "classifier.3": "fc7", "classifier.6": "fc8"}
+    return seeded_case(data, "vgg19", places, interpreted=False)
 
 
 def squeezenet(data):
