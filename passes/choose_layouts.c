@@ -77,8 +77,9 @@ static int64_t overhang(const Op *conv, int axis) {
 static void widen(Halo *halo, const Op *conv) {
     int spatial = conv->operands[1]->type.rank - 2, first = channel_axis(conv) + 1;
     for (int i = 0; i < spatial; i++) {
-        int64_t before = op_int_at(conv, ATTR_PADDING, 2 * i, 0),
-                after = op_int_at(conv, ATTR_PADDING, 2 * i + 1, 0);
+        int64_t spread = op_int_at(conv, ATTR_INPUT_DILATION, i, 1),
+                before = op_int_at(conv, ATTR_PADDING, 2 * i, 0) / spread,
+                after = op_int_at(conv, ATTR_PADDING, 2 * i + 1, 0) / spread;
         if (conv->kind == OP_WINOGRAD) after += overhang(conv, i);
         if (before > halo->before[first + i]) halo->before[first + i] = before;
         if (after > halo->after[first + i]) halo->after[first + i] = after;
@@ -363,7 +364,8 @@ static void lay_out_op(Module *module, const PassOptions *options, Op *op) {
 /* A 1x1 convolution between maps without halo runs over all pixels as one row. */
 static void flatten_pointwise(Module *module, Op *op) {
     const Op *conv = scheduled_conv(op);
-    if (!conv || !has_variant(op, "direct") || !wants_blocks(op, conv) || conv->operands[1]->type.rank != 4)
+    if (!conv || !has_variant(op, "direct") || !wants_blocks(op, conv) || conv->operands[1]->type.rank != 4 ||
+        op_attr(conv, ATTR_INPUT_DILATION))
         return;
     for (int i = 0; i < 2; i++) {
         if (!expr_equals(conv->operands[1]->type.dims[2 + i], 1) || op_int_at(conv, ATTR_STRIDE, i, 1) != 1)

@@ -96,7 +96,9 @@ static Schedule matmul_schedule(const TargetInfo *target, const Op *op) {
 static Schedule direct_schedule(const TargetInfo *target, const Op *op) {
     const Type *x = &op->operands[0]->type, *w = &op->operands[1]->type, *y = &op->results[0]->type;
     int lanes = target_lanes(target), per_block = 16 / lanes;
-    int64_t outputs = extent(w, 0), width = extent(y, y->rank - 1), terms = extent(w, 1);
+    int64_t outputs = extent(w, 0), terms = extent(w, 1),
+            spread = op_int_at(op, ATTR_INPUT_DILATION, w->rank - 3, 1);
+    int64_t width = (extent(y, y->rank - 1) + spread - 1) / spread; /* of one class of outputs */
     int vectors = per_block;
     if (per_block == 1 && outputs % 32 == 0)
         vectors = 2;
@@ -129,7 +131,8 @@ static Schedule columns_schedule(const TargetInfo *target, const Op *op) {
 
 static bool is_depthwise(const Op *op) {
     const Type *w = &op->operands[1]->type;
-    return extent(w, 1) == 1 && op_int(op, ATTR_GROUPS, 1) == extent(w, 0) && extent(w, 0) % 16 == 0 &&
+    return !op_attr(op, ATTR_INPUT_DILATION) && extent(w, 1) == 1 &&
+           op_int(op, ATTR_GROUPS, 1) == extent(w, 0) && extent(w, 0) % 16 == 0 &&
            op->operands[1]->kind == VALUE_CONSTANT;
 }
 

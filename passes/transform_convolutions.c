@@ -33,7 +33,8 @@ static bool describe(Op *conv, Layer *out) {
     if (extent(w, 3) != out->taps || (out->taps != 3 && out->taps != 5) || op_int(conv, ATTR_GROUPS, 1) != 1)
         return false;
     for (int i = 0; i < 2; i++)
-        if (op_int_at(conv, ATTR_STRIDE, i, 1) != 1 || op_int_at(conv, ATTR_DILATION, i, 1) != 1)
+        if (op_int_at(conv, ATTR_STRIDE, i, 1) != 1 || op_int_at(conv, ATTR_DILATION, i, 1) != 1 ||
+            op_int_at(conv, ATTR_INPUT_DILATION, i, 1) != 1)
             return false;
     return out->inputs >= 32 && out->outputs >= 32 && out->inputs % 16 == 0 && out->outputs % 16 == 0 &&
            out->height && out->width;

@@ -15,7 +15,10 @@ static int64_t op_macs(const Op *op) {
         for (int i = 1; i < w->rank; i++) per_element *= extent_max(w, i);
     else
         per_element = extent_max(&op->operands[0]->type, op->operands[0]->type.rank - 1);
-    return per_element * type_count_max(&op->results[0]->type);
+    int64_t spread = 1; /* zeros between the elements of the input cost nothing */
+    for (int i = 0; op->kind == OP_CONV && i < w->rank - 2; i++)
+        spread *= op_int_at(op, ATTR_INPUT_DILATION, i, 1);
+    return per_element * type_count_max(&op->results[0]->type) / spread;
 }
 
 typedef struct Costs {

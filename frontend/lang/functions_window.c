@@ -114,17 +114,19 @@ static Datum conv(BuiltinCall *call) {
     Builder *b = call->b;
     Value *operands[3] = {builtin_tensor(call, 0), builtin_tensor(call, 1), NULL};
     Windows w = {0};
-    int64_t groups;
+    int64_t groups, spread[SPATIAL_MAX];
     if (!operands[0] || !operands[1] ||
         !builtin_optional_tensor(call, 2, operands[0]->type.dtype, &operands[2]) ||
         !conv_kernel(call, operands[0], operands[1], &w) || !read_numbers(call, 3, w.spatial, 1, w.stride) ||
         !read_numbers(call, 5, w.spatial, 1, w.dilation) || !builtin_integer(call, 6, &groups) ||
-        !read_padding(call, 4, &w, operands[0]))
+        !read_numbers(call, 7, w.spatial, 1, spread) || !read_padding(call, 4, &w, operands[0]))
         return POISON;
     Op *op = emit_begin(b, OP_CONV, operands, operands[2] ? 3 : 2, call->span);
     if (!op) return POISON;
     set_windows(b, op, &w, true);
     if (groups != 1) op_set_int(b->module, op, ATTR_GROUPS, groups);
+    if (spread[0] != 1 || spread[w.spatial - 1] != 1)
+        op_set_ints(b->module, op, ATTR_INPUT_DILATION, spread, w.spatial);
     return datum_tensor(emit_end(b, op));
 }
 
@@ -199,7 +201,7 @@ static Datum adaptive_avg_pool(BuiltinCall *call) {
     return datum_tensor(emit_end(b, op));
 }
 
-#define CONV "x, weight, bias=none, stride=1, padding=0, dilation=1, groups=1"
+#define CONV "x, weight, bias=none, stride=1, padding=0, dilation=1, groups=1, input_dilation=1"
 #define MAX_POOL "x, kernel_size, stride=none, padding=0, dilation=1, ceil_mode=false"
 #define AVG_POOL "x, kernel_size, stride=none, padding=0, ceil_mode=false, count_include_pad=true"
 

@@ -96,9 +96,32 @@ static void conv_plane(const ConvAxis *h, const ConvAxis *w, const double *x, co
     }
 }
 
+/* x with zeros between the elements of its spatial axes; x itself where there are none to insert. */
+static const Tensor *spread(EvalContext *context, const Op *op, const Tensor *x, int spatial) {
+    if (!op_attr(op, ATTR_INPUT_DILATION)) return x;
+    Tensor *out = NEW(context->arena, Tensor);
+    int64_t steps[2] = {1, 1}, sizes[2] = {1, 1}, width = 1;
+    *out = *x;
+    for (int i = 0; i < spatial; i++) {
+        int64_t *extent = &out->dims[x->rank - spatial + i];
+        steps[2 - spatial + i] = op_int_at(op, ATTR_INPUT_DILATION, i, 1);
+        sizes[2 - spatial + i] = *extent;
+        *extent = *extent ? (*extent - 1) * steps[2 - spatial + i] + 1 : 0;
+        width = *extent;
+    }
+    int64_t height = spatial == 2 ? out->dims[x->rank - 2] : 1, plane = sizes[0] * sizes[1];
+    out->count = plane ? x->count / plane * height * width : 0;
+    out->floats = NEW_ARRAY(context->arena, double, out->count);
+    for (int64_t i = 0; i < x->count; i++) {
+        int64_t row = i % plane / sizes[1] * steps[0], column = i % sizes[1] * steps[1];
+        out->floats[(i / plane * height + row) * width + column] = x->floats[i];
+    }
+    return out;
+}
+
 void eval_CONV(EvalContext *context, const Op *op, Tensor *const *in, Tensor *const *out) {
-    (void)context;
-    const Tensor *x = in[0], *w = in[1], *bias = op->operand_count > 2 ? in[2] : NULL;
+    const Tensor *w = in[1], *bias = op->operand_count > 2 ? in[2] : NULL;
+    const Tensor *x = spread(context, op, in[0], w->rank - 2);
     ConvAxis vertical = conv_axis(op, x, w, out[0], 0), horizontal = conv_axis(op, x, w, out[0], 1);
     int64_t outputs = w->dims[0], inputs_per_group = w->dims[1], groups = op_int(op, ATTR_GROUPS, 1);
     int64_t x_plane = vertical.size * horizontal.size, taps = vertical.taps * horizontal.taps;

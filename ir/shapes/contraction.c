@@ -113,6 +113,17 @@ static bool conv_channels_fit(Module *module, const Op *op) {
 
 /* x: [N, C, D..] or [C, D..]   w: [O, C/groups, K..]   bias: [O]   result: [N, O, P..] or [O, P..], P the
  * positions */
+/* The extent of an axis with |spread| - 1 zeros between its elements; NULL: an error was reported. */
+static const Expr *spread_extent(Module *module, const Op *op, const Expr *extent, int64_t spread,
+                                 int64_t stride) {
+    if (spread == 1) return extent;
+    if (stride == 1)
+        return expr_add_constant(module->exprs, expr_scale(module->exprs, extent, spread), 1 - spread);
+    infer_error(module, op, E0308, "an axis has either a stride or an input dilation, found %lld and %lld",
+                (long long)stride, (long long)spread);
+    return NULL;
+}
+
 bool infer_conv(Module *module, Op *op) {
     const Type *x = operand_type(op, 0), *w = operand_type(op, 1);
     if (!infer_same_dtypes(module, op, 0) || !infer_expect_float(module, op, 0)) return false;
@@ -123,11 +134,15 @@ bool infer_conv(Module *module, Op *op) {
     const int64_t ones[SPATIAL_MAX] = {1, 1};
     Window windows[SPATIAL_MAX];
     for (int i = 0; i < spatial; i++) sizes[i] = expr_value(w->dims[2 + i]);
-    if (!infer_windows(module, op, spatial, sizes, ones, windows)) return false;
+    int64_t spreads[SPATIAL_MAX];
+    if (!infer_windows(module, op, spatial, sizes, ones, windows) ||
+        !infer_amounts(module, op, ATTR_INPUT_DILATION, spatial, 1, 1, spreads))
+        return false;
     Type result = *x;
     result.dims[first - 1] = w->dims[0];
     for (int i = 0; i < spatial; i++) {
-        result.dims[first + i] = infer_window_positions(module, op, x->dims[first + i], &windows[i]);
+        const Expr *extent = spread_extent(module, op, x->dims[first + i], spreads[i], windows[i].stride);
+        result.dims[first + i] = extent ? infer_window_positions(module, op, extent, &windows[i]) : NULL;
         if (!result.dims[first + i]) return false;
     }
     return infer_result(module, op, x->dtype, result.rank, result.dims);

@@ -1,12 +1,22 @@
 /* conv, one or two spatial axes. Four ways: plain (single elements, taps in the padding are skipped by the
  * bounds of the reduction), direct (lanes are output channels, rows are pixels of a line, the input has a
  * halo), and columns (lanes are pixels of a line, rows are output channels, for maps of few channels), and
- * depthwise (one filter per channel). */
+ * depthwise (one filter per channel). Where zeros stand between the elements of the input, as in a transposed
+ * convolution, most products vanish: the outputs fall into classes by their place modulo the distance, each
+ * of which meets every so-manyth tap only, and each class is a convolution of its own (F. Visin and V.
+ * Dumoulin, "A guide to convolution arithmetic for deep learning", 2016). */
 #include "passes/lower/lower.h"
 
 #include <string.h>
 
 enum { CHUNK = 256 };
+
+/* One spatial axis for one class of outputs: those at first + i * distance, which read x at i * x_stride +
+ * j * x_step + x_shift and w at w_first + j * w_step, for i below |count| and j below |taps|. */
+typedef struct ConvAxis {
+    int64_t first, distance, x_stride, x_step, x_shift, w_first, w_step, taps;
+    const Expr *count;
+} ConvAxis;
 
 typedef struct Convolution {
     Kernel *kernel;
@@ -14,10 +24,39 @@ typedef struct Convolution {
     const Type *x_type, *w_type, *type;
     Buffer *x, *w, *b;
     int spatial, first; /* spatial axes; position of the first in x and the result: 2, or 1 unbatched */
-    int64_t stride[2], dilation[2], before[2], after[2];
+    int64_t spread[2];  /* the distance of the input's elements */
+    ConvAxis axes[2];   /* of the class that is being written */
     int64_t groups;
     TileShape shape;
+    const Expr *item; /* the work item; NULL: there is one */
 } Convolution;
+
+static int64_t greatest_divisor(int64_t a, int64_t b) { return b ? greatest_divisor(b, a % b) : a; }
+
+/* The class of outputs at |place| modulo the distance. Tap k meets an element where place + k * dilation -
+ * before is a multiple of the distance. */
+static void choose_class(Convolution *c, int axis, int64_t place) {
+    const Op *op = c->op;
+    ExprTable *exprs = c->kernel->lowering->exprs;
+    int64_t dilation = op_int_at(op, ATTR_DILATION, axis, 1),
+            before = op_int_at(op, ATTR_PADDING, 2 * axis, 0), stride = op_int_at(op, ATTR_STRIDE, axis, 1),
+            spread = c->spread[axis], size = expr_value(c->w_type->dims[2 + axis]),
+            common = greatest_divisor(spread, dilation), tap = 0;
+    while (tap < spread / common && (place + tap * dilation - before) % spread != 0) tap++;
+    const Expr *left = expr_add_constant(exprs, c->type->dims[c->first + axis], spread - 1 - place);
+    c->axes[axis] = (ConvAxis){.first = place,
+                               .distance = spread,
+                               .x_stride = stride,
+                               .x_step = dilation / common,
+                               .x_shift = (place + tap * dilation - before) / spread,
+                               .w_first = tap,
+                               .w_step = spread / common,
+                               .count = expr_floordiv(exprs, left, expr_constant(exprs, spread))};
+    if (tap < spread / common && tap < size)
+        c->axes[axis].taps = (size - 1 - tap) / c->axes[axis].w_step + 1;
+    else
+        c->axes[axis].x_shift = c->axes[axis].w_first = 0; /* meets nothing */
+}
 
 static Convolution describe(Kernel *kernel, const Op *op) {
     Convolution c = {.kernel = kernel,
@@ -28,10 +67,8 @@ static Convolution describe(Kernel *kernel, const Op *op) {
     c.spatial = c.w_type->rank - 2;
     c.first = c.x_type->rank - c.spatial;
     for (int i = 0; i < c.spatial; i++) {
-        c.stride[i] = op_int_at(op, ATTR_STRIDE, i, 1);
-        c.dilation[i] = op_int_at(op, ATTR_DILATION, i, 1);
-        c.before[i] = op_int_at(op, ATTR_PADDING, 2 * i, 0);
-        c.after[i] = op_int_at(op, ATTR_PADDING, 2 * i + 1, 0);
+        c.spread[i] = op_int_at(op, ATTR_INPUT_DILATION, i, 1);
+        choose_class(&c, i, 0);
     }
     c.groups = op_int(op, ATTR_GROUPS, 1);
     return c;
@@ -43,20 +80,39 @@ static void bind_operands(Convolution *c) {
     c->b = kernel_optional(c->kernel, c->op, 2);
 }
 
-/* Where tap |k| of output index |at| reads along spatial axis |axis|. */
-static const Expr *tap(const Convolution *c, int axis, const Expr *at, const Expr *k) {
+/* Where tap |j| of output |i| of the class reads along spatial axis |axis|. */
+static const Expr *tap(const Convolution *c, int axis, const Expr *i, const Expr *j) {
     ExprTable *exprs = c->kernel->lowering->exprs;
-    const Expr *place =
-        expr_add(exprs, expr_scale(exprs, at, c->stride[axis]), expr_scale(exprs, k, c->dilation[axis]));
-    return expr_add_constant(exprs, place, -c->before[axis]);
+    const ConvAxis *a = &c->axes[axis];
+    const Expr *place = expr_add(exprs, expr_scale(exprs, i, a->x_stride), expr_scale(exprs, j, a->x_step));
+    return expr_add_constant(exprs, place, a->x_shift);
+}
+
+static const Expr *kernel_place(const Convolution *c, int axis, const Expr *j) {
+    ExprTable *exprs = c->kernel->lowering->exprs;
+    return expr_add_constant(exprs, expr_scale(exprs, j, c->axes[axis].w_step), c->axes[axis].w_first);
+}
+
+/* The place of output |i| of the class in the result. */
+static const Expr *output_place(const Convolution *c, int axis, const Expr *i) {
+    ExprTable *exprs = c->kernel->lowering->exprs;
+    return expr_add_constant(exprs, expr_scale(exprs, i, c->axes[axis].distance), c->axes[axis].first);
+}
+
+/* Coordinates in the result of what |at| counts within the class. */
+static Coordinates outputs_at(const Convolution *c, const Coordinates *at) {
+    Coordinates places = *at;
+    for (int i = 0; i < c->spatial; i++) places.at[c->first + i] = output_place(c, i, at->at[c->first + i]);
+    return places;
 }
 
 /* The taps that fall into the input. */
-static const Expr *clipped_range(const Convolution *c, int axis, const Expr *at, Range *out_range) {
+static const Expr *clipped_range(const Convolution *c, int axis, const Expr *i, Range *out_range) {
     Kernel *kernel = c->kernel;
     ExprTable *exprs = kernel->lowering->exprs;
-    const Expr *taps = c->w_type->dims[2 + axis], *step = number(kernel, c->dilation[axis]);
-    const Expr *start = expr_add_constant(exprs, expr_scale(exprs, at, c->stride[axis]), -c->before[axis]);
+    const ConvAxis *a = &c->axes[axis];
+    const Expr *taps = number(kernel, a->taps), *step = number(kernel, a->x_step);
+    const Expr *start = expr_add_constant(exprs, expr_scale(exprs, i, a->x_stride), a->x_shift);
     const Expr *low =
         expr_max(exprs, number(kernel, 0), expr_ceildiv(exprs, expr_scale(exprs, start, -1), step));
     const Expr *room = expr_sub(exprs, c->x_type->dims[c->first + axis], start);
@@ -73,19 +129,34 @@ static Tile *load_bias(const Convolution *c, const Expr *channel, TileShape shap
 
 /* Chunks are whole steps of the outermost range, near 256 terms. */
 static int64_t chunk_for(int64_t inner) {
-    int64_t steps = (CHUNK + inner / 2) / inner;
+    int64_t steps = inner ? (CHUNK + inner / 2) / inner : 1;
     return (steps ? steps : 1) * inner;
+}
+
+/* Writes one nest for every class of outputs. */
+static void for_each_class(Convolution *c, void (*write)(Convolution *c, const Schedule *schedule),
+                           const Schedule *schedule) {
+    LoopBody *outer = c->kernel->body;
+    int64_t second = c->spatial == 2 ? c->spread[1] : 1;
+    for (int64_t i = 0; i < c->spread[0] * second; i++) {
+        choose_class(c, 0, i / second);
+        if (c->spatial == 2) choose_class(c, 1, i % second);
+        c->kernel->body = outer;
+        write(c, schedule);
+    }
 }
 
 /* ---- plain ---- */
 
-static void lower_plain(Convolution *c) {
+static void lower_plain(Convolution *c, const Schedule *schedule) {
     Kernel *kernel = c->kernel;
     ExprTable *exprs = kernel->lowering->exprs;
     TileShape one = {1, 1, 1};
     Coordinates at;
+    (void)schedule;
     for (int i = 0; i < c->type->rank; i++)
-        at.at[i] = kernel_for(kernel, "i", number(kernel, 0), c->type->dims[i]);
+        at.at[i] = kernel_for(kernel, "i", number(kernel, 0),
+                              i < c->first ? c->type->dims[i] : c->axes[i - c->first].count);
     const Expr *channel = at.at[c->first - 1], *per_group = c->w_type->dims[1];
     const Expr *group =
         expr_floordiv(exprs, channel, expr_floordiv(exprs, c->w_type->dims[0], number(kernel, c->groups)));
@@ -97,14 +168,16 @@ static void lower_plain(Convolution *c) {
     x_at.at[c->first - 1] = expr_add(exprs, expr_mul(exprs, group, per_group), input);
     for (int i = 0; i < c->spatial; i++) {
         const Expr *place = at.at[c->first + i];
-        w_at.at[2 + i] = clipped_range(c, i, place, &ranges[1 + i]);
-        x_at.at[c->first + i] = tap(c, i, place, w_at.at[2 + i]);
+        const Expr *j = clipped_range(c, i, place, &ranges[1 + i]);
+        w_at.at[2 + i] = kernel_place(c, i, j);
+        x_at.at[c->first + i] = tap(c, i, place, j);
     }
     Access a = kernel_access(kernel, c->x, c->x_type, &x_at),
            b = kernel_access(kernel, c->w, c->w_type, &w_at);
     Tile *sum = kernel_contract(kernel, load_bias(c, channel, one), &a, &b, ranges, 1 + c->spatial, 0,
                                 c->type->dtype, one);
-    kernel_finish_tile(kernel, c->op->results[0], sum, &at);
+    Coordinates places = outputs_at(c, &at);
+    kernel_finish_tile(kernel, c->op->results[0], sum, &places);
 }
 
 /* ---- direct and columns ---- */
@@ -122,10 +195,10 @@ static int reduction_nest(const Convolution *c, const Coordinates *at, Range *ra
                            blocked ? expr_floordiv(exprs, channels, number(kernel, block)) : channels);
     *out_x = *at;
     for (int i = 0; i < c->spatial; i++) {
-        const Expr *taps = c->w_type->dims[2 + i];
-        out_w->at[2 + i] =
-            expr_equals(taps, 1) ? zero : kernel_range(kernel, &ranges[depth++], i ? "kw" : "kh", zero, taps);
-        out_x->at[c->first + i] = tap(c, i, at->at[c->first + i], out_w->at[2 + i]);
+        const Expr *taps = number(kernel, c->axes[i].taps), *j = zero;
+        if (c->axes[i].taps != 1) j = kernel_range(kernel, &ranges[depth++], i ? "kw" : "kh", zero, taps);
+        out_w->at[2 + i] = kernel_place(c, i, j);
+        out_x->at[c->first + i] = tap(c, i, at->at[c->first + i], j);
     }
     if (blocked) {
         const Expr *within = kernel_range(kernel, &ranges[depth++], "ci", zero, number(kernel, block));
@@ -151,7 +224,7 @@ typedef struct Region {
 static void direct_region(Convolution *c, Coordinates at, Region region, bool flat) {
     Kernel *kernel = c->kernel;
     ExprTable *exprs = kernel->lowering->exprs;
-    const Expr *width = c->type->dims[c->type->rank - 1], *zero = number(kernel, 0);
+    const Expr *width = c->axes[c->spatial - 1].count, *zero = number(kernel, 0);
     const Expr *panel = kernel_for(kernel, "p", region.panel_low, region.panel_high);
     const Expr *channel = expr_add(exprs, expr_scale(exprs, panel, kernel->width), lane_symbol(kernel));
     at.at[c->first - 1] = channel;
@@ -175,14 +248,15 @@ static void direct_region(Convolution *c, Coordinates at, Region region, bool fl
            b = kernel_access(kernel, c->w, c->w_type, &w_at);
     Tile *sum = kernel_contract(kernel, initial, &a, &b, ranges, depth, chunk_for(inner_terms(ranges, depth)),
                                 c->type->dtype, shape);
-    kernel_finish_tile(kernel, c->op->results[0], sum, &at);
+    Coordinates places = outputs_at(c, &at);
+    kernel_finish_tile(kernel, c->op->results[0], sum, &places);
 }
 
-/* The part of work item |q|: lines where there are enough, else panels. */
-static Region item_region(Kernel *kernel, Region all, int items, bool flat) {
+/* The part of a work item: lines where there are enough, else panels. */
+static Region item_region(const Convolution *c, Region all, int items, bool flat) {
+    Kernel *kernel = c->kernel;
     ExprTable *exprs = kernel->lowering->exprs;
-    const Expr *count = number(kernel, items), *q = kernel_parallel(kernel, items),
-               *next = expr_add_constant(exprs, q, 1);
+    const Expr *count = number(kernel, items), *q = c->item, *next = expr_add_constant(exprs, q, 1);
     bool lines = !flat && all.high->min >= 2 * items;
     const Expr *extent = lines ? all.high : all.panel_high;
     const Expr *low = expr_floordiv(exprs, expr_mul(exprs, q, extent), count);
@@ -197,12 +271,11 @@ static void lower_direct(Convolution *c, const Schedule *schedule) {
     Kernel *kernel = c->kernel;
     ExprTable *exprs = kernel->lowering->exprs;
     bool flat = strcmp(schedule->variant, "pointwise") == 0;
-    const Expr *zero = number(kernel, 0),
-               *extent = c->spatial == 2 ? c->type->dims[c->first] : number(kernel, 1);
-    if (flat) extent = expr_mul(exprs, extent, c->type->dims[c->type->rank - 1]);
+    const Expr *zero = number(kernel, 0), *extent = c->spatial == 2 ? c->axes[0].count : number(kernel, 1);
+    if (flat) extent = expr_mul(exprs, extent, c->axes[1].count);
     const Expr *panels = expr_floordiv(exprs, c->type->dims[c->first - 1], number(kernel, kernel->width));
     Region region = {zero, panels, zero, extent};
-    if (schedule->items > 1) region = item_region(kernel, region, schedule->items, flat);
+    if (c->item) region = item_region(c, region, schedule->items, flat);
     Coordinates at;
     if (c->first == 2) at.at[0] = kernel_for(kernel, "n", zero, c->type->dims[0]);
     int64_t count, block = schedule->block;
@@ -262,8 +335,8 @@ static void lower_columns(Convolution *c, const Schedule *schedule) {
     (void)schedule;
     Coordinates at;
     if (c->first == 2) at.at[0] = kernel_for(kernel, "n", zero, c->type->dims[0]);
-    if (c->spatial == 2) at.at[c->first] = kernel_for(kernel, "h", zero, c->type->dims[c->first]);
-    const Expr *pixel = kernel_lanes(kernel, "w", zero, c->type->dims[c->type->rank - 1], kernel->width);
+    if (c->spatial == 2) at.at[c->first] = kernel_for(kernel, "h", zero, c->axes[0].count);
+    const Expr *pixel = kernel_lanes(kernel, "w", zero, c->axes[c->spatial - 1].count, kernel->width);
     const Expr *channel =
         expr_add(exprs, kernel_rows(kernel, "o", zero, outputs, c->shape.rows), row_symbol(kernel));
     at.at[c->type->rank - 1] = expr_add(exprs, pixel, lane_symbol(kernel));
@@ -278,7 +351,21 @@ static void lower_columns(Convolution *c, const Schedule *schedule) {
            b = kernel_access(kernel, c->x, c->x_type, &x_at);
     Tile *sum = kernel_contract(kernel, initial, &a, &b, ranges, depth, chunk_for(inner_terms(ranges, depth)),
                                 c->type->dtype, shape);
-    kernel_finish_tile(kernel, c->op->results[0], sum, &at);
+    Coordinates places = outputs_at(c, &at);
+    kernel_finish_tile(kernel, c->op->results[0], sum, &places);
+}
+
+static void lower_scheduled(Convolution *c, const Schedule *schedule) {
+    c->shape = (TileShape){schedule->rows, schedule->vectors, schedule->lanes};
+    c->kernel->width = c->shape.vectors * c->shape.lanes;
+    if (strcmp(schedule->variant, "depthwise") == 0) {
+        lower_depthwise(c);
+    } else if (strcmp(schedule->variant, "columns") == 0) {
+        for_each_class(c, lower_columns, schedule);
+    } else {
+        if (schedule->items > 1) c->item = kernel_parallel(c->kernel, schedule->items);
+        for_each_class(c, lower_direct, schedule);
+    }
 }
 
 void lower_CONV(Lowering *lowering, const Op *op) {
@@ -287,18 +374,11 @@ void lower_CONV(Lowering *lowering, const Op *op) {
     Kernel kernel = kernel_begin(lowering, cluster);
     Convolution c = describe(&kernel, op);
     bind_operands(&c);
-    if (!schedule || !schedule->variant) {
-        kernel.width = 1;
-        lower_plain(&c);
+    if (schedule && schedule->variant) {
+        lower_scheduled(&c, schedule);
     } else {
-        c.shape = (TileShape){schedule->rows, schedule->vectors, schedule->lanes};
-        kernel.width = c.shape.vectors * c.shape.lanes;
-        if (strcmp(schedule->variant, "columns") == 0)
-            lower_columns(&c, schedule);
-        else if (strcmp(schedule->variant, "depthwise") == 0)
-            lower_depthwise(&c);
-        else
-            lower_direct(&c, schedule);
+        kernel.width = 1;
+        for_each_class(&c, lower_plain, NULL);
     }
     kernel.body = &kernel.function->body;
     kernel_fill_halos(&kernel);

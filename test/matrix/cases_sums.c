@@ -144,6 +144,43 @@ static void conv_case(Matrix *m, OpKind kind, DType dtype, const ConvCase *c, Vi
     case_end_one(m, op_end(m, op));
 }
 
+/* Zeros between the elements of the input: transposed convolutions. */
+static void spread_case(Matrix *m, DType dtype, const ConvCase *c, const int64_t *spread) {
+    case_begin(m, OP_CONV);
+    Shape x = image_shape(m, c->batch, c->channels, c->height, c->width),
+          w = shape_of(m, 4, c->outputs, c->channels / c->groups, c->kernel[0], c->kernel[1]),
+          b = shape_of(m, 1, c->outputs);
+    Value *operands[3] = {input(m, 'x', dtype, x), constant(m, dtype, w), constant(m, dtype, b)};
+    Op *op = op_begin(m, OP_CONV, operands, c->bias ? 3 : 2);
+    window_attributes(m, op, 2, (int[]){1, 1}, c->dilation, c->padding);
+    op_set_ints(m->module, op, ATTR_INPUT_DILATION, spread, 2);
+    if (c->groups > 1) op_set_int(m->module, op, ATTR_GROUPS, c->groups);
+    case_end_one(m, op_end(m, op));
+}
+
+static void spread_cases(Matrix *m, DType dtype) {
+    static const struct {
+        ConvCase shape;
+        int64_t spread[2];
+    } cases[] = {
+        {{1, 16, 16, 1, 5, 6, {4, 4}, 1, 1, {2, 2, 2, 2}, true, true}, {2, 2}},
+        {{2, 32, 48, 1, 7, 7, {3, 3}, 1, 1, {1, 2, 1, 2}, true, true}, {2, 2}},
+        {{1, 3, 16, 1, 4, 9, {5, 2}, 1, 1, {3, 1, 0, 1}, false, true}, {3, 2}},
+        {{1, 16, 3, 1, 8, 20, {4, 4}, 1, 1, {2, 2, 2, 2}, true, true}, {2, 2}},
+        {{1, 17, 5, 1, 3, 3, {2, 2}, 1, 1, {1, 1, 1, 1}, true, true}, {3, 3}},
+        {{1, 16, 16, 1, 6, 5, {1, 1}, 1, 1, {0}, true, true}, {2, 2}},
+        {{1, 16, 32, 1, 4, 4, {3, 3}, 1, 2, {4, 3, 2, 4}, true, true}, {2, 2}},
+        {{1, 16, 16, 1, 4, 4, {3, 2}, 1, 3, {2, 3, 1, 0}, true, true}, {4, 3}},
+        {{1, 16, 16, 16, 5, 5, {3, 3}, 1, 1, {1, 1, 1, 1}, true, true}, {2, 2}},
+        {{1, 8, 12, 4, 5, 5, {4, 4}, 1, 1, {2, 2, 2, 2}, true, true}, {2, 2}},
+        {{1, 16, 16, 1, 1, 7, {1, 4}, 1, 1, {0, 0, 3, 2}, true, true}, {1, 5}},
+        {{-1, 16, 16, 1, -1, -1, {4, 4}, 1, 1, {2, 2, 2, 2}, true, true}, {2, 2}},
+        {{1, 3, 6, 1, -1, -1, {3, 3}, 1, 1, {1, 1, 1, 1}, true, true}, {2, 3}},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        spread_case(m, dtype, &cases[i].shape, cases[i].spread);
+}
+
 void cases_CONV(Matrix *m, OpKind kind) {
     static const ConvCase cases[] = {
         {1, 1, 1, 1, 1, 1, {1, 1}, 1, 1, {0}, false, true},
@@ -187,6 +224,7 @@ void cases_CONV(Matrix *m, OpKind kind) {
         batch_step(m);
         for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
             conv_case(m, kind, *dtype, &cases[i], VIEW_NONE);
+        spread_cases(m, *dtype);
         for (int i = 1; i < 4; i++) conv_case(m, kind, *dtype, &cases[i], (ViewKind)i);
     }
 }

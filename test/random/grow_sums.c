@@ -88,6 +88,9 @@ Value *grow_CONV(Net *net, OpKind kind) {
     Op *op = net_op(net, kind, operands, net_chance(net, 65) ? 3 : 2);
     set_windows(net, op, &w);
     if (groups > 1) op_set_int(net->module, op, ATTR_GROUPS, groups);
+    bool strided = w.stride[0] > 1 || w.stride[w.spatial - 1] > 1;
+    if (!strided && net_chance(net, 20))
+        op_set_ints(net->module, op, ATTR_INPUT_DILATION, (int64_t[]){1 + net_below(net, 3), 2}, w.spatial);
     return net_finish(net, op);
 }
 
