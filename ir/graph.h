@@ -125,6 +125,7 @@ typedef struct Schedule {
     int items;                /* of a parallel loop */
     int64_t chunk;            /* terms of a sum added up before they join the total */
     int64_t block;            /* rows of a super-tile, 0: no such loop */
+    bool prefetch;            /* each tile asks for its share of the next panel of weights */
 } Schedule;
 
 struct Op {

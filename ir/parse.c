@@ -152,8 +152,11 @@ static void parse_schedule(GraphParser *parser, Op *op) {
             schedule->chunk = reader_integer(reader);
         } else if (strcmp(key, "block") == 0) {
             schedule->block = reader_integer(reader);
+        } else if (strcmp(key, "prefetch") == 0) {
+            schedule->prefetch = reader_integer(reader) != 0;
         } else {
-            reader_error(reader, span, "a schedule has no '%s'; keys are variant, tile, items, chunk, block",
+            reader_error(reader, span,
+                         "a schedule has no '%s'; keys are variant, tile, items, chunk, block, prefetch",
                          key);
         }
         if (!reader_take_mark(reader, ',')) break;

@@ -81,7 +81,10 @@ static void schedule_print(Text *text, const Schedule *schedule) {
     const struct {
         const char *name;
         int64_t value;
-    } numbers[] = {{"items", schedule->items}, {"chunk", schedule->chunk}, {"block", schedule->block}};
+    } numbers[] = {{"items", schedule->items},
+                   {"chunk", schedule->chunk},
+                   {"block", schedule->block},
+                   {"prefetch", schedule->prefetch}};
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
         if (!numbers[i].value) continue;
         text_printf(text, "%s%s = %lld", separator, numbers[i].name, (long long)numbers[i].value);

@@ -118,7 +118,7 @@ static bool carries_match(Matcher *m, const LoopStatement *a, const LoopStatemen
 static bool statements_match(Matcher *m, const LoopStatement *a, const LoopStatement *b) {
     if (a->kind != b->kind || a->step != b->step || a->operand_count != b->operand_count ||
         a->depth != b->depth || a->chunk != b->chunk || a->reduce != b->reduce || a->code != b->code ||
-        a->carry_count != b->carry_count)
+        a->carry_count != b->carry_count || a->ahead_step != b->ahead_step)
         return false;
     if (a->kind == LOOP_CALL || !plans_match(a, b) || !nodes_match(a, b)) return false;
     for (int i = 0; i < a->operand_count; i++)
@@ -131,6 +131,7 @@ static bool statements_match(Matcher *m, const LoopStatement *a, const LoopState
     if (!accesses_match(m, &a->access, &b->access) || !accesses_match(m, &a->a, &b->a) ||
         !accesses_match(m, &a->b, &b->b))
         return false;
+    if (a->ahead ? !b->ahead || !exprs_match(m, a->ahead, b->ahead) : b->ahead != NULL) return false;
     if (a->position ? !b->position || !exprs_match(m, a->position, b->position) : b->position != NULL)
         return false;
     if (!bodies_match(m, &a->body, &b->body) || !carries_match(m, a, b, true)) return false;

@@ -8,7 +8,7 @@
 
 #include <string.h>
 
-enum { ITEMS_MAX = 8, VECTORS_MAX = 12, ITEM_FLOPS = 1000000 };
+enum { ITEMS_MAX = 8, VECTORS_MAX = 12, ITEM_FLOPS = 1000000, PREFETCH_TILES = 30 };
 
 typedef struct Shape {
     int64_t rows_min, rows, outputs, terms; /* rows: the most */
@@ -42,6 +42,12 @@ static int64_t row_block(const TargetInfo *target, const Shape *shape, int64_t r
     return (tiles + blocks - 1) / blocks * rows;
 }
 
+/* Weights that fewer than PREFETCH_TILES tiles share arrive too slowly from beyond the second cache, unless
+ * each tile asks ahead; a single row is bound by reading them anyhow. */
+static bool wants_prefetch(const TargetInfo *target, int64_t weights_bytes, int64_t rows, int tile_rows) {
+    return rows >= 4 && weights_bytes > target->l2_bytes / 2 && rows <= (int64_t)PREFETCH_TILES * tile_rows;
+}
+
 /* A dense product [rows, terms] x [terms, outputs]. */
 static Schedule dense_schedule(const TargetInfo *target, const Shape *shape, DType dtype) {
     int lanes = lanes_of(target, dtype);
@@ -59,6 +65,8 @@ static Schedule dense_schedule(const TargetInfo *target, const Shape *shape, DTy
     int64_t panels = (shape->outputs + vectors * lanes - 1) / (vectors * lanes);
     schedule.items = (int)items_for(2 * shape->rows * shape->outputs * shape->terms, panels);
     schedule.block = row_block(target, shape, rows, vectors * lanes, (int64_t)dtype_bytes(dtype));
+    schedule.prefetch = wants_prefetch(target, shape->outputs * shape->terms * (int64_t)dtype_bytes(dtype),
+                                       shape->rows, schedule.rows);
     return schedule;
 }
 
@@ -87,6 +95,7 @@ static Schedule matmul_schedule(const TargetInfo *target, const Op *op) {
     Schedule schedule = dense_schedule(target, &shape, a->dtype);
     schedule.items = 0;
     schedule.block = 0;
+    schedule.prefetch = false;
     if (b->rank < 2) schedule.vectors = schedule.lanes = 1;
     return schedule;
 }
@@ -115,6 +124,9 @@ static Schedule direct_schedule(const TargetInfo *target, const Op *op) {
             input_bytes = line_bytes * (w->rank == 4 ? extent(x, x->rank - 2) : 1);
     if (input_bytes > target->l2_bytes / 2)
         schedule.block = clamp(target->l2_bytes / 4 / line_bytes, 1, lines);
+    int64_t rows = (schedule.block ? schedule.block : lines) * width;
+    schedule.prefetch = !op_attr(op, ATTR_INPUT_DILATION) && op->kind == OP_CONV &&
+                        wants_prefetch(target, terms * outputs * 4, rows, schedule.rows);
     return schedule;
 }
 
@@ -180,6 +192,7 @@ static Schedule winograd_schedule(const TargetInfo *target, const Op *op) {
     int64_t blocks = (tiles + fit - 1) / fit;
     schedule.block = (tiles + blocks - 1) / blocks;
     schedule.rows = (int)clamp(schedule.block, 1, rows);
+    schedule.prefetch = wants_prefetch(target, n * n * inputs * outputs * 4, schedule.block, schedule.rows);
     /* Items take blocks; a single block is shared by two, by panels, at the price of a second input
      * transform. */
     int64_t panels = outputs / (schedule.vectors * schedule.lanes);

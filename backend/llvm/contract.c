@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-enum { ACCUMULATORS_MAX = 256 };
+enum { ACCUMULATORS_MAX = 256, LINE_BYTES = 64 };
 
 typedef struct Contraction {
     Emitter *emitter;
@@ -14,10 +14,42 @@ typedef struct Contraction {
     bool a_per_row, a_per_lane, b_per_row, b_per_lane;
 } Contraction;
 
+static int64_t trip_min(const Range *range) {
+    int64_t trip = range->high->min - range->low->max;
+    return trip < 0 ? 0 : trip;
+}
+
+static int64_t trip_max(const Range *range) { return range->high->max - range->low->min; }
+
+/* The place |ahead| of B's first element, advanced by |ahead_step| for every term before this one. */
+static void emit_ahead(const Contraction *c) {
+    Emitter *emitter = c->emitter;
+    const LoopStatement *s = c->statement;
+    ExprTable *exprs = emitter->loops->graph->exprs;
+    const Expr *first = access_offset(emitter->loops, &s->b), *zero = expr_constant(exprs, 0), *terms = zero;
+    first = expr_substitute(exprs, expr_substitute(exprs, first, emitter->loops->lane, zero),
+                            emitter->loops->row, zero);
+    for (int i = 0; i < s->depth; i++) {
+        const Expr *step = expr_sub(exprs, expr_symbol(exprs, s->k[i].symbol), s->k[i].low);
+        terms = expr_add(exprs, i ? expr_scale(exprs, terms, trip_max(&s->k[i])) : terms, step);
+        first = expr_substitute(exprs, first, s->k[i].symbol, s->k[i].low);
+    }
+    const Expr *place =
+        expr_add(exprs, expr_add(exprs, first, s->ahead), expr_scale(exprs, terms, s->ahead_step));
+    int64_t bytes = s->ahead_step * (int64_t)dtype_bytes(s->b.buffer->dtype);
+    for (int64_t line = 0; line < bytes; line += LINE_BYTES) {
+        const Expr *at = expr_add_constant(exprs, place, line / (int64_t)dtype_bytes(s->b.buffer->dtype));
+        LLVMValueRef arguments[4] = {emit_address(emitter, s->b.buffer, at), constant_i32(emitter, 0),
+                                     constant_i32(emitter, 2) /* into L2 */, constant_i32(emitter, 1)};
+        call_intrinsic(emitter, "llvm.prefetch", &emitter->pointer, 1, arguments, 4);
+    }
+}
+
 static void multiply_add(const Contraction *c, LLVMValueRef *sums) {
     Emitter *emitter = c->emitter;
     const LoopStatement *s = c->statement;
     LLVMValueRef b[64];
+    if (s->ahead) emit_ahead(c);
     /* One row: the broadcast first, so that B's vectors stay memory operands. */
     LLVMValueRef shared_a =
         c->a_per_row || c->a_per_lane ? NULL : emit_load_vector(emitter, &s->a, 0, 0, c->lanes);
@@ -39,13 +71,6 @@ static void multiply_add(const Contraction *c, LLVMValueRef *sums) {
         }
     }
 }
-
-static int64_t trip_min(const Range *range) {
-    int64_t trip = range->high->min - range->low->max;
-    return trip < 0 ? 0 : trip;
-}
-
-static int64_t trip_max(const Range *range) { return range->high->max - range->low->min; }
 
 /* The nest from |level| inward; |low| and |high| replace the bounds of that level. */
 static void emit_nest(const Contraction *c, int level, LLVMValueRef low, LLVMValueRef high, int64_t trips_min,

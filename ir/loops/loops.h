@@ -60,8 +60,8 @@ typedef enum LoopStatementKind {
     LOOP_LOAD,     /* %t = load %X[...] : f32<..> */
     LOOP_STORE,    /* store %t, %X[...] */
     LOOP_MAP,      /* %t = map %a, %b { t0 = mul a0, a1 : f32; ... } : f32<..> */
-    LOOP_CONTRACT, /* %t = contract %init, c = 0 .. 64, k = .., chunk 256, A = %X[...], B = %W[...] : f32<..>
-                    */
+    LOOP_CONTRACT, /* %t = contract %init, c = 0 .. 64, k = .., chunk 256, A = %X[...], B = %W[...],
+                      prefetch 4096 + 2*%m step 3 : f32<..> */
     LOOP_REDUCE,   /* %t = reduce add %a : f32<R x 1 x 1>: over vectors and lanes, in a fixed tree */
     LOOP_POSITION, /* %t = position expr : i64<..>: the value of an index expression */
     LOOP_INDEX,    /* index %j = %t in low .. high else 6: a run-time index; outside: the function returns the
@@ -120,8 +120,6 @@ struct LoopStatement {
     LoopBody body;
     int carry_count;
     Carry *carries;
-    bool prefetch; /* FOR, ROWS: reserved for schedules that spread prefetches */
-
     Tile *tile; /* result; STORE, INDEX, EXIT: the operand */
     Access access;
     int operand_count;
@@ -131,8 +129,10 @@ struct LoopStatement {
     Access a, b;    /* CONTRACT: products a * b */
     int depth;
     Range k[REDUCTION_DEPTH_MAX]; /* outermost first */
-    int64_t chunk; /* terms per partial sum, a multiple of the inner ranges' product; 0: one partial */
-    OpKind reduce; /* OP_ADD, OP_MAX, OP_MIN */
+    int64_t chunk;      /* terms per partial sum, a multiple of the inner ranges' product; 0: one partial */
+    const Expr *ahead;  /* elements of B beyond the first it reads, from where on |ahead_step| elements are */
+    int64_t ahead_step; /* asked for at each term, for later tiles; NULL: none. Changes no value. */
+    OpKind reduce;      /* OP_ADD, OP_MAX, OP_MIN */
     const Expr *position;
     int code; /* INDEX: the status returned */
     Buffer *local;

@@ -116,6 +116,12 @@ static void parse_contract(LoopParser *parser, LoopBody *body, Token name) {
     reader_expect_mark(reader, '=');
     contract->b = parse_access(parser);
     reader->symbols.count = symbols;
+    if (reader_take_mark(reader, ',')) {
+        reader_expect_word(reader, "prefetch");
+        contract->ahead = reader_expr(reader);
+        reader_expect_word(reader, "step");
+        contract->ahead_step = reader_integer(reader);
+    }
     parse_result(parser, contract, name);
 }
 
@@ -161,7 +167,6 @@ static void parse_kind(LoopParser *parser, LoopStatement *loop) {
         loop->kind = LOOP_ROWS;
         parse_plan(parser, loop);
     }
-    loop->prefetch = reader_take_word(reader, "prefetch");
 }
 
 /* carry (%inside = %initial, ...): the values within take effect with the body, behind all initial ones. */

@@ -152,6 +152,11 @@ static void print_contract(Printer *printer, const LoopStatement *statement) {
     text_puts(text, ", B = ");
     print_access(printer, &statement->b);
     names_leave(&printer->names, mark);
+    if (statement->ahead) {
+        text_puts(text, ", prefetch ");
+        print_expr(printer, statement->ahead);
+        text_printf(text, " step %lld", (long long)statement->ahead_step);
+    }
     print_result_type(printer, statement);
 }
 
@@ -169,7 +174,6 @@ static void print_header(Printer *printer, const LoopStatement *loop) {
         if (loop->plan[i].count) text_printf(text, "*%d", loop->plan[i].count);
         if (i + 1 == loop->plan_count) text_putc(text, ']');
     }
-    if (loop->prefetch) text_puts(text, " prefetch");
 }
 
 static void print_carries(Printer *printer, const LoopStatement *loop) {

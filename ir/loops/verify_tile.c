@@ -4,7 +4,7 @@
 #include <string.h>
 
 /* Limits of the backend's tables. */
-enum { ACCUMULATORS_MAX = 256, CONTRACT_VECTORS_MAX = 64 };
+enum { ACCUMULATORS_MAX = 256, CONTRACT_VECTORS_MAX = 64, AHEAD_STEP_MAX = 1024 };
 
 bool tiles_agree(const Tile *a, const Tile *b) {
     return a->dtype == b->dtype && a->rows == b->rows && a->vectors == b->vectors && a->lanes == b->lanes;
@@ -143,6 +143,17 @@ static void verify_budget(LoopVerifier *v, const LoopStatement *contract) {
     diagnostic_note(diagnostic, (Span){0}, "even one row does not fit; take at most %d vectors", vectors);
 }
 
+/* Prefetching counts terms: inner ranges are of constant length. */
+static void verify_ahead(LoopVerifier *v, const LoopStatement *s) {
+    if (!s->ahead) return;
+    verify_expr(v, s->ahead, false, s->span);
+    if (s->ahead_step < 1 || s->ahead_step > AHEAD_STEP_MAX)
+        verify_complain(v, s->span, "a prefetch steps by 1 to %d elements", AHEAD_STEP_MAX);
+    for (int i = 1; i < s->depth; i++)
+        if (!steps_of(&s->k[i]))
+            verify_complain(v, s->span, "a prefetch needs inner ranges of constant length");
+}
+
 static void verify_contract(LoopVerifier *v, const LoopStatement *s) {
     const Tile *initial = s->operand_count ? s->operands[0] : NULL, *tile = s->tile;
     int active = v->active.count;
@@ -160,6 +171,7 @@ static void verify_contract(LoopVerifier *v, const LoopStatement *s) {
     verify_access(v, &s->a, tile, s->span);
     verify_access(v, &s->b, tile, s->span);
     v->active.count = active;
+    verify_ahead(v, s);
     if (tile->dtype == DTYPE_F16 || tile->dtype == DTYPE_BF16 || tile->dtype == DTYPE_BOOL)
         verify_complain(v, s->span, "a contraction of %s is not possible; cast to f32 first",
                         dtype_text(tile->dtype));

@@ -40,12 +40,18 @@ typedef struct Dense {
     const Op *op;
     Buffer *x, *w, *b;
     TileShape shape;
-    int row_axis;   /* whose positions are rows; -1: x has rank 1 */
+    int row_axis; /* whose positions are rows; -1: x has rank 1 */
+    bool prefetch;
     Coordinates at; /* of the result */
 } Dense;
 
+/* Rows of a super-tile; NULL: x has rank 1. */
+typedef struct Rows {
+    const Expr *first, *last;
+} Rows;
+
 /* One tile: rows from |m| (NULL: x has rank 1), outputs from |n|. */
-static void dense_tile(Dense *d, const Expr *m, const Expr *n, int64_t chunk) {
+static void dense_tile(Dense *d, const Expr *m, const Expr *n, const Rows *all, int64_t chunk) {
     Kernel *kernel = d->kernel;
     ExprTable *exprs = kernel->lowering->exprs;
     const Type *x_type = &d->op->operands[0]->type, *w_type = &d->op->operands[1]->type;
@@ -74,15 +80,18 @@ static void dense_tile(Dense *d, const Expr *m, const Expr *n, int64_t chunk) {
         b = kernel_access(kernel, d->w, w_type, &w_at);
     }
     Tile *sum = kernel_contract(kernel, initial, &a, &b, &range, 1, chunk, result->type.dtype, shape);
+    int64_t rows, terms;
+    if (d->prefetch && m && expr_is_constant(expr_sub(exprs, all->last, all->first), &rows) && rows > 0 &&
+        expr_is_constant(w_type->dims[1], &terms))
+        kernel_prefetch(kernel, terms, expr_sub(exprs, m, all->first), rows, d->shape.rows);
     kernel_finish_tile(kernel, result, sum, &d->at);
 }
 
-/* All panels of outputs over the rows from |first| to |last| (NULL: x has rank 1). */
-static void dense_panels(Dense *d, const Expr *first, const Expr *last, const Expr *low, const Expr *high,
-                         int64_t chunk) {
+/* All panels of outputs over the rows |all|. */
+static void dense_panels(Dense *d, Rows all, const Expr *low, const Expr *high, int64_t chunk) {
     const Expr *n = kernel_lanes(d->kernel, "n", low, high, d->kernel->width);
-    const Expr *m = first ? kernel_rows(d->kernel, "m", first, last, d->shape.rows) : NULL;
-    dense_tile(d, m, n, chunk);
+    const Expr *m = all.first ? kernel_rows(d->kernel, "m", all.first, all.last, d->shape.rows) : NULL;
+    dense_tile(d, m, n, &all, chunk);
 }
 
 void lower_LINEAR(Lowering *lowering, const Op *op) {
@@ -94,6 +103,7 @@ void lower_LINEAR(Lowering *lowering, const Op *op) {
     d.w = kernel_operand(&kernel, op->operands[1]);
     d.b = kernel_optional(&kernel, op, 2);
     kernel.width = d.shape.vectors * d.shape.lanes;
+    d.prefetch = schedule && schedule->prefetch && op->operands[1]->type.layout;
     const Type *type = &op->results[0]->type;
     const Expr *outputs = type->dims[type->rank - 1], *low = number(&kernel, 0), *high = outputs;
     if (schedule && schedule->items > 1)
@@ -105,18 +115,19 @@ void lower_LINEAR(Lowering *lowering, const Op *op) {
     const Expr *rows = d.row_axis >= 0 ? type->dims[d.row_axis] : NULL;
     int64_t block = schedule ? schedule->block : 0, count;
     if (!rows || !block || rows->max <= block || !expr_is_constant(rows, &count)) {
-        dense_panels(&d, rows ? number(&kernel, 0) : NULL, rows, low, high, chunk_of(schedule));
+        Rows all = {rows ? number(&kernel, 0) : NULL, rows};
+        dense_panels(&d, all, low, high, chunk_of(schedule));
     } else {
         /* Super-tiles of rows outside the panels keep the rows of x in cache while all panels pass. */
         LoopBody *outer = kernel.body;
         int64_t whole = count / block;
         const Expr *first = expr_scale(
             lowering->exprs, kernel_for(&kernel, "mb", number(&kernel, 0), number(&kernel, whole)), block);
-        dense_panels(&d, first, expr_add_constant(lowering->exprs, first, block), low, high,
-                     chunk_of(schedule));
+        Rows part = {first, expr_add_constant(lowering->exprs, first, block)};
+        dense_panels(&d, part, low, high, chunk_of(schedule));
         kernel.body = outer;
-        if (count % block)
-            dense_panels(&d, number(&kernel, whole * block), rows, low, high, chunk_of(schedule));
+        Rows rest = {number(&kernel, whole * block), rows};
+        if (count % block) dense_panels(&d, rest, low, high, chunk_of(schedule));
     }
     kernel_end(&kernel);
 }

@@ -29,6 +29,7 @@ typedef struct Convolution {
     int64_t groups;
     TileShape shape;
     const Expr *item; /* the work item; NULL: there is one */
+    bool prefetch;
 } Convolution;
 
 static int64_t greatest_divisor(int64_t a, int64_t b) { return b ? greatest_divisor(b, a % b) : a; }
@@ -220,6 +221,12 @@ typedef struct Region {
     const Expr *panel_low, *panel_high, *low, *high;
 } Region;
 
+static int64_t panel_terms(const Convolution *c) {
+    int64_t terms = 1;
+    for (int i = 1; i < c->w_type->rank; i++) terms *= expr_value(c->w_type->dims[i]);
+    return terms;
+}
+
 /* All panels over all lines (or pixels) of a region. */
 static void direct_region(Convolution *c, Coordinates at, Region region, bool flat) {
     Kernel *kernel = c->kernel;
@@ -228,8 +235,10 @@ static void direct_region(Convolution *c, Coordinates at, Region region, bool fl
     const Expr *panel = kernel_for(kernel, "p", region.panel_low, region.panel_high);
     const Expr *channel = expr_add(exprs, expr_scale(exprs, panel, kernel->width), lane_symbol(kernel));
     at.at[c->first - 1] = channel;
+    const Expr *passed, *pixels = expr_sub(exprs, region.high, region.low);
     if (flat) {
         const Expr *pixel = kernel_rows(kernel, "w", region.low, region.high, c->shape.rows);
+        passed = expr_sub(exprs, pixel, region.low);
         pixel = expr_add(exprs, pixel, row_symbol(kernel));
         at.at[c->first] = expr_floordiv(exprs, pixel, width);
         at.at[c->first + 1] = expr_mod(exprs, pixel, width);
@@ -237,6 +246,9 @@ static void direct_region(Convolution *c, Coordinates at, Region region, bool fl
         if (c->spatial == 2) at.at[c->first] = kernel_for(kernel, "h", region.low, region.high);
         const Expr *pixel = kernel_rows(kernel, "w", zero, width, c->shape.rows);
         at.at[c->type->rank - 1] = expr_add(exprs, pixel, row_symbol(kernel));
+        const Expr *lines = c->spatial == 2 ? expr_sub(exprs, at.at[c->first], region.low) : zero;
+        passed = expr_add(exprs, expr_mul(exprs, lines, width), pixel);
+        pixels = expr_mul(exprs, pixels, width);
     }
     TileShape shape = {ROWS_SYMBOLIC, c->shape.vectors, c->shape.lanes};
     Range ranges[REDUCTION_DEPTH_MAX];
@@ -248,6 +260,8 @@ static void direct_region(Convolution *c, Coordinates at, Region region, bool fl
            b = kernel_access(kernel, c->w, c->w_type, &w_at);
     Tile *sum = kernel_contract(kernel, initial, &a, &b, ranges, depth, chunk_for(inner_terms(ranges, depth)),
                                 c->type->dtype, shape);
+    if (c->prefetch && pixels->max > 0)
+        kernel_prefetch(kernel, panel_terms(c), passed, pixels->max, c->shape.rows);
     Coordinates places = outputs_at(c, &at);
     kernel_finish_tile(kernel, c->op->results[0], sum, &places);
 }
@@ -363,6 +377,7 @@ static void lower_scheduled(Convolution *c, const Schedule *schedule) {
     } else if (strcmp(schedule->variant, "columns") == 0) {
         for_each_class(c, lower_columns, schedule);
     } else {
+        c->prefetch = schedule->prefetch;
         if (schedule->items > 1) c->item = kernel_parallel(c->kernel, schedule->items);
         for_each_class(c, lower_direct, schedule);
     }

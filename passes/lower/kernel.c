@@ -209,6 +209,15 @@ Tile *kernel_contract(Kernel *kernel, Tile *initial, const Access *a, const Acce
     return define(kernel, contract, dtype, shape);
 }
 
+void kernel_prefetch(Kernel *kernel, int64_t terms, const Expr *row, int64_t rows, int tile_rows) {
+    ExprTable *exprs = kernel->lowering->exprs;
+    LoopStatement *contract = kernel_last(kernel);
+    int64_t panel = terms * kernel->width, share = panel / rows;
+    int64_t step = ((int64_t)tile_rows * kernel->width + rows - 1) / rows;
+    contract->ahead = expr_add_constant(exprs, expr_scale(exprs, row, share), panel);
+    contract->ahead_step = step < kernel->width ? step : kernel->width;
+}
+
 const Expr *kernel_range(Kernel *kernel, Range *out_range, const char *name, const Expr *low,
                          const Expr *high) {
     int64_t max = high->max - 1 < low->min ? low->min : high->max - 1;

@@ -121,6 +121,9 @@ const Expr *kernel_range(Kernel *kernel, Range *out_range, const char *name, con
                          const Expr *high);
 Tile *kernel_contract(Kernel *kernel, Tile *initial, const Access *a, const Access *b, const Range *ranges,
                       int depth, int64_t chunk, DType dtype, TileShape shape);
+/* Lets the last contraction ask for the panel of weights that follows the one it reads, each of the |rows|
+ * rows from |row| on for its share. The panel holds |terms| terms. */
+void kernel_prefetch(Kernel *kernel, int64_t terms, const Expr *row, int64_t rows, int tile_rows);
 /* Work items; must be the outermost loop. */
 const Expr *kernel_parallel(Kernel *kernel, int items);
 /* What one work item does of a nest: a part of the axis |axis|; -1: everything. */

@@ -21,6 +21,7 @@ typedef struct WinogradKernel {
     TileShape shape; /* of the products */
     int items;
     int64_t chunk;
+    bool prefetch;
 } WinogradKernel;
 
 /* ---- Linear combinations of tiles ---- */
@@ -221,15 +222,15 @@ static void multiply(WinogradKernel *k, const TileBlock *block, const Expr *pane
                *j = kernel_for(kernel, "j", n_of(k, 0), n_of(k, k->w.n));
     const Expr *point = expr_add(exprs, expr_scale(exprs, i, k->w.n), j);
     const Expr *panel = kernel_for(kernel, "p", panel_low, panel_high);
-    const Expr *tile =
-        expr_add(exprs, kernel_rows(kernel, "t", n_of(k, 0), n_of(k, block->count), k->shape.rows),
-                 row_symbol(kernel));
+    const Expr *first = kernel_rows(kernel, "t", n_of(k, 0), n_of(k, block->count), k->shape.rows);
+    const Expr *tile = expr_add(exprs, first, row_symbol(kernel));
     Range range;
     const Expr *c = kernel_range(kernel, &range, "c", n_of(k, 0), n_of(k, k->channels));
     Access a = scratch_access(k->v, block->item, point, tile, c);
     Access b = {.buffer = k->u, .indices = {i, j, panel, c, lane_symbol(kernel)}};
     TileShape shape = {ROWS_SYMBOLIC, k->shape.vectors, k->shape.lanes};
     Tile *sum = kernel_contract(kernel, NULL, &a, &b, &range, 1, k->chunk, k->type->dtype, shape);
+    if (k->prefetch) kernel_prefetch(kernel, k->channels, first, block->count, k->shape.rows);
     const Expr *output = expr_add(exprs, expr_scale(exprs, panel, width), lane_symbol(kernel));
     Access write = scratch_access(k->products, block->item, point, tile, output);
     kernel_store(kernel, sum, &write);
@@ -323,6 +324,7 @@ static WinogradKernel describe(Kernel *kernel, const Op *op, const Schedule *sch
     k.block = schedule->block && schedule->block < k.tiles ? schedule->block : k.tiles;
     k.items = schedule->items ? schedule->items : 1;
     k.chunk = schedule->chunk;
+    k.prefetch = schedule->prefetch;
     return k;
 }
 
