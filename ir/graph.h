@@ -117,6 +117,9 @@ typedef struct Value {
     void *note; /* scratch of one pass */
 } Value;
 
+/* A share of the next panel of weights; the places the tile will store to, and add from. */
+enum { PREFETCH_WEIGHTS = 1, PREFETCH_RESULTS = 2 };
+
 /* How a cluster is computed; empty fields are zero or NULL. Its text: schedule {variant = direct, tile = 6 x
  * 2, ...}. */
 typedef struct Schedule {
@@ -125,7 +128,7 @@ typedef struct Schedule {
     int items;                /* of a parallel loop */
     int64_t chunk;            /* terms of a sum added up before they join the total */
     int64_t block;            /* rows of a super-tile, 0: no such loop */
-    bool prefetch;            /* each tile asks for its share of the next panel of weights */
+    int prefetch;             /* what tiles ask for ahead of time: PREFETCH_.. */
 } Schedule;
 
 struct Op {

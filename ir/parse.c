@@ -153,7 +153,7 @@ static void parse_schedule(GraphParser *parser, Op *op) {
         } else if (strcmp(key, "block") == 0) {
             schedule->block = reader_integer(reader);
         } else if (strcmp(key, "prefetch") == 0) {
-            schedule->prefetch = reader_integer(reader) != 0;
+            schedule->prefetch = (int)reader_integer(reader);
         } else {
             reader_error(reader, span,
                          "a schedule has no '%s'; keys are variant, tile, items, chunk, block, prefetch",

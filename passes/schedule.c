@@ -65,8 +65,9 @@ static Schedule dense_schedule(const TargetInfo *target, const Shape *shape, DTy
     int64_t panels = (shape->outputs + vectors * lanes - 1) / (vectors * lanes);
     schedule.items = (int)items_for(2 * shape->rows * shape->outputs * shape->terms, panels);
     schedule.block = row_block(target, shape, rows, vectors * lanes, (int64_t)dtype_bytes(dtype));
-    schedule.prefetch = wants_prefetch(target, shape->outputs * shape->terms * (int64_t)dtype_bytes(dtype),
-                                       shape->rows, schedule.rows);
+    int64_t weights_bytes = shape->outputs * shape->terms * (int64_t)dtype_bytes(dtype);
+    if (wants_prefetch(target, weights_bytes, shape->rows, schedule.rows))
+        schedule.prefetch = PREFETCH_WEIGHTS;
     return schedule;
 }
 
@@ -95,9 +96,15 @@ static Schedule matmul_schedule(const TargetInfo *target, const Op *op) {
     Schedule schedule = dense_schedule(target, &shape, a->dtype);
     schedule.items = 0;
     schedule.block = 0;
-    schedule.prefetch = false;
+    schedule.prefetch = 0;
     if (b->rank < 2) schedule.vectors = schedule.lanes = 1;
     return schedule;
+}
+
+/* Results that leave the second cache before they are read: their lines are not there when they are written.
+ */
+static bool writes_far(const TargetInfo *target, const Type *type) {
+    return type_count_max(type) * (int64_t)dtype_bytes(type->dtype) > target->l2_bytes / 2;
 }
 
 /* Lanes along output channels in blocks of 16, whatever the vector width, so that layouts are the same
@@ -125,8 +132,9 @@ static Schedule direct_schedule(const TargetInfo *target, const Op *op) {
     if (input_bytes > target->l2_bytes / 2)
         schedule.block = clamp(target->l2_bytes / 4 / line_bytes, 1, lines);
     int64_t rows = (schedule.block ? schedule.block : lines) * width;
-    schedule.prefetch = !op_attr(op, ATTR_INPUT_DILATION) && op->kind == OP_CONV &&
-                        wants_prefetch(target, terms * outputs * 4, rows, schedule.rows);
+    if (!op_attr(op, ATTR_INPUT_DILATION) && wants_prefetch(target, terms * outputs * 4, rows, schedule.rows))
+        schedule.prefetch |= PREFETCH_WEIGHTS;
+    if (pointwise && writes_far(target, y)) schedule.prefetch |= PREFETCH_RESULTS;
     return schedule;
 }
 
@@ -186,13 +194,15 @@ static Schedule winograd_schedule(const TargetInfo *target, const Op *op) {
     Schedule schedule = direct_schedule(target, op);
     schedule.variant = "winograd";
     schedule.chunk = n >= 7 ? 64 : 128;
+    schedule.prefetch = 0;
     int64_t rows = rows_that_fit(target, schedule.vectors), budget = target->l2_bytes * 8 / 10;
     /* Weights that stream from far away should meet a full tile of rows each time. */
     int64_t fit = clamp(budget / (n * n * (inputs + outputs) * 4), inputs >= 256 ? rows : 8, 28);
     int64_t blocks = (tiles + fit - 1) / fit;
     schedule.block = (tiles + blocks - 1) / blocks;
     schedule.rows = (int)clamp(schedule.block, 1, rows);
-    schedule.prefetch = wants_prefetch(target, n * n * inputs * outputs * 4, schedule.block, schedule.rows);
+    if (wants_prefetch(target, n * n * inputs * outputs * 4, schedule.block, schedule.rows))
+        schedule.prefetch = PREFETCH_WEIGHTS;
     /* Items take blocks; a single block is shared by two, by panels, at the price of a second input
      * transform. */
     int64_t panels = outputs / (schedule.vectors * schedule.lanes);

@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-enum { ACCUMULATORS_MAX = 256, LINE_BYTES = 64 };
+enum { ACCUMULATORS_MAX = 256 };
 
 typedef struct Contraction {
     Emitter *emitter;
@@ -39,9 +39,7 @@ static void emit_ahead(const Contraction *c) {
     int64_t bytes = s->ahead_step * (int64_t)dtype_bytes(s->b.buffer->dtype);
     for (int64_t line = 0; line < bytes; line += LINE_BYTES) {
         const Expr *at = expr_add_constant(exprs, place, line / (int64_t)dtype_bytes(s->b.buffer->dtype));
-        LLVMValueRef arguments[4] = {emit_address(emitter, s->b.buffer, at), constant_i32(emitter, 0),
-                                     constant_i32(emitter, 2) /* into L2 */, constant_i32(emitter, 1)};
-        call_intrinsic(emitter, "llvm.prefetch", &emitter->pointer, 1, arguments, 4);
+        emit_line_prefetch(emitter, emit_address(emitter, s->b.buffer, at), false);
     }
 }
 

@@ -319,6 +319,7 @@ static void emit_statement(Emitter *emitter, const LoopStatement *s) {
     case LOOP_CONTRACT: emit_contract(emitter, s); break;
     case LOOP_REDUCE: emit_reduce(emitter, s); break;
     case LOOP_POSITION: emit_position(emitter, s); break;
+    case LOOP_PREFETCH: emit_prefetch(emitter, s); break;
     case LOOP_INDEX: emit_index(emitter, s); break;
     case LOOP_LOCAL: emit_local(emitter, s); break;
     case LOOP_EXIT: emit_exit(emitter, s); break;

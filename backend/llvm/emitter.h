@@ -93,6 +93,8 @@ LLVMValueRef constant_i64(Emitter *emitter, int64_t value);
 LLVMValueRef constant_i32(Emitter *emitter, int64_t value);
 LLVMBasicBlockRef new_block(Emitter *emitter, const char *name);
 
+enum { LINE_BYTES = 64 };
+
 /* tile.c */
 int tile_rows(const Emitter *emitter, const Tile *tile);
 LLVMTypeRef element_type(Emitter *emitter, DType dtype); /* in registers: bool i1, f16 and bf16 i16 */
@@ -106,6 +108,9 @@ LLVMValueRef *tile_define(Emitter *emitter, const Tile *tile); /* room for its v
 void emit_load(Emitter *emitter, const LoopStatement *statement);
 void emit_store(Emitter *emitter, const LoopStatement *statement);
 void emit_reduce(Emitter *emitter, const LoopStatement *statement);
+void emit_prefetch(Emitter *emitter, const LoopStatement *statement);
+/* Asks for the line at an address. */
+void emit_line_prefetch(Emitter *emitter, LLVMValueRef address, bool write);
 void emit_position(Emitter *emitter, const LoopStatement *statement);
 LLVMValueRef call_intrinsic(Emitter *emitter, const char *name, LLVMTypeRef *overloads, int overload_count,
                             LLVMValueRef *arguments, int argument_count);

@@ -343,6 +343,25 @@ void emit_store(Emitter *emitter, const LoopStatement *statement) {
             store_vector(emitter, &statement->access, r, v, tile->lanes, values[r * tile->vectors + v]);
 }
 
+void emit_line_prefetch(Emitter *emitter, LLVMValueRef address, bool write) {
+    LLVMValueRef arguments[4] = {address, constant_i32(emitter, write),
+                                 constant_i32(emitter, 2) /* into L2 */, constant_i32(emitter, 1)};
+    call_intrinsic(emitter, "llvm.prefetch", &emitter->pointer, 1, arguments, 4);
+}
+
+/* One request for each line that a row of the tile begins or passes. */
+void emit_prefetch(Emitter *emitter, const LoopStatement *statement) {
+    const Tile *tile = statement->tile;
+    int step = LINE_BYTES / (int)dtype_bytes(statement->access.buffer->dtype);
+    for (int r = 0; r < tile_rows(emitter, tile); r++) {
+        for (int i = 0; i < tile->vectors * tile->lanes; i += step) {
+            VectorPlace place = vector_place(emitter, &statement->access, r, i / tile->lanes, tile->lanes);
+            LLVMValueRef address = emit_address(emitter, statement->access.buffer, place.offset);
+            emit_line_prefetch(emitter, address, statement->access.buffer->written);
+        }
+    }
+}
+
 /* ---- Reductions and positions ---- */
 
 static LLVMValueRef upper_half(Emitter *emitter, LLVMValueRef vector, int lanes) {

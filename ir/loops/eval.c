@@ -154,6 +154,7 @@ static Flow run_statement(LoopEval *e, const LoopStatement *s) {
     case LOOP_CONTRACT: eval_contract(e, s); break;
     case LOOP_REDUCE: eval_reduce(e, s); break;
     case LOOP_POSITION: eval_position(e, s); break;
+    case LOOP_PREFETCH: break;
     case LOOP_INDEX: run_index(e, s); break;
     case LOOP_LOCAL: run_local(e, s); break;
     case LOOP_CALL: run_call(e, s); break;

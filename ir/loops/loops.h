@@ -66,6 +66,8 @@ typedef enum LoopStatementKind {
     LOOP_POSITION, /* %t = position expr : i64<..>: the value of an index expression */
     LOOP_INDEX,    /* index %j = %t in low .. high else 6: a run-time index; outside: the function returns the
                       code */
+    LOOP_PREFETCH, /* prefetch %X[...] : f32<..>: a tile's lines are asked for, to be stored to or loaded soon
+                    */
     LOOP_LOCAL,    /* local %b : f32[64] */
     LOOP_EXIT,     /* exit if %t: leaves the innermost for loop when the bool is true */
     LOOP_CALL      /* call @f(%X, %Y + 4*%t): buffers at element offsets; only in entries */
@@ -120,7 +122,7 @@ struct LoopStatement {
     LoopBody body;
     int carry_count;
     Carry *carries;
-    Tile *tile; /* result; STORE, INDEX, EXIT: the operand */
+    Tile *tile; /* result; STORE, INDEX, EXIT: the operand; PREFETCH: a shape only */
     Access access;
     int operand_count;
     Tile **operands; /* MAP; CONTRACT: [0] the initial sum (may be NULL: +0); REDUCE: [0] */

@@ -245,6 +245,13 @@ static void parse_store(LoopParser *parser, LoopBody *body, Span span) {
     store->access = parse_access(parser);
 }
 
+static void parse_prefetch(LoopParser *parser, LoopBody *body, Span span) {
+    LoopStatement *prefetch = append(parser, body, LOOP_PREFETCH, span);
+    prefetch->access = parse_access(parser);
+    reader_expect_mark(reader_of(parser), ':');
+    prefetch->tile = parse_tile_type(parser);
+}
+
 static void parse_index(LoopParser *parser, LoopBody *body, Span span) {
     Reader *reader = reader_of(parser);
     LoopStatement *index = append(parser, body, LOOP_INDEX, span);
@@ -327,6 +334,8 @@ static void parse_value(LoopParser *parser, LoopBody *body, const char *word, To
 static void parse_action(LoopParser *parser, LoopBody *body, const char *word, Span span) {
     if (strcmp(word, "store") == 0)
         parse_store(parser, body, span);
+    else if (strcmp(word, "prefetch") == 0)
+        parse_prefetch(parser, body, span);
     else if (strcmp(word, "index") == 0)
         parse_index(parser, body, span);
     else if (strcmp(word, "local") == 0)

@@ -276,6 +276,11 @@ static void print_statement(Printer *printer, const LoopStatement *statement, in
     case LOOP_MAP: print_map(printer, statement); break;
     case LOOP_CONTRACT: print_contract(printer, statement); break;
     case LOOP_INDEX: print_index(printer, statement); break;
+    case LOOP_PREFETCH:
+        text_puts(text, "prefetch ");
+        print_access(printer, &statement->access);
+        print_result_type(printer, statement);
+        break;
     case LOOP_LOCAL:
         text_printf(text, "local %%%s : ", names_define_buffer(&printer->names, statement->local));
         print_buffer_type(printer, statement->local);

@@ -348,7 +348,8 @@ static void verify_statement(LoopVerifier *v, const LoopStatement *s) {
     case LOOP_LOCAL: verify_local(v, s); return;
     case LOOP_EXIT: verify_exit(v, s); return;
     case LOOP_CALL: verify_call(v, s); return;
-    case LOOP_STORE: verify_value(v, s); return;
+    case LOOP_STORE:
+    case LOOP_PREFETCH: verify_value(v, s); return;
     default: break;
     }
     if (!s->tile)

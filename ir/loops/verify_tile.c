@@ -200,7 +200,8 @@ static void verify_reduce(LoopVerifier *v, const LoopStatement *s) {
 
 void verify_value(LoopVerifier *v, const LoopStatement *s) {
     switch (s->kind) {
-    case LOOP_LOAD: verify_access(v, &s->access, s->tile, s->span); break;
+    case LOOP_LOAD:
+    case LOOP_PREFETCH: verify_access(v, &s->access, s->tile, s->span); break;
     case LOOP_STORE: verify_store(v, s); break;
     case LOOP_CONTRACT: verify_contract(v, s); break;
     case LOOP_REDUCE: verify_reduce(v, s); break;

@@ -103,7 +103,7 @@ void lower_LINEAR(Lowering *lowering, const Op *op) {
     d.w = kernel_operand(&kernel, op->operands[1]);
     d.b = kernel_optional(&kernel, op, 2);
     kernel.width = d.shape.vectors * d.shape.lanes;
-    d.prefetch = schedule && schedule->prefetch && op->operands[1]->type.layout;
+    d.prefetch = schedule && schedule->prefetch & PREFETCH_WEIGHTS && op->operands[1]->type.layout;
     const Type *type = &op->results[0]->type;
     const Expr *outputs = type->dims[type->rank - 1], *low = number(&kernel, 0), *high = outputs;
     if (schedule && schedule->items > 1)

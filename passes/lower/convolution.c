@@ -29,7 +29,7 @@ typedef struct Convolution {
     int64_t groups;
     TileShape shape;
     const Expr *item; /* the work item; NULL: there is one */
-    bool prefetch;
+    bool prefetch, prefetch_results;
 } Convolution;
 
 static int64_t greatest_divisor(int64_t a, int64_t b) { return b ? greatest_divisor(b, a % b) : a; }
@@ -256,13 +256,14 @@ static void direct_region(Convolution *c, Coordinates at, Region region, bool fl
     w_at.at[0] = channel;
     int depth = reduction_nest(c, &at, ranges, &x_at, &w_at);
     Tile *initial = load_bias(c, channel, shape);
+    Coordinates places = outputs_at(c, &at);
+    if (c->prefetch_results) kernel_prefetch_results(kernel, shape, &places);
     Access a = kernel_access(kernel, c->x, c->x_type, &x_at),
            b = kernel_access(kernel, c->w, c->w_type, &w_at);
     Tile *sum = kernel_contract(kernel, initial, &a, &b, ranges, depth, chunk_for(inner_terms(ranges, depth)),
                                 c->type->dtype, shape);
     if (c->prefetch && pixels->max > 0)
         kernel_prefetch(kernel, panel_terms(c), passed, pixels->max, c->shape.rows);
-    Coordinates places = outputs_at(c, &at);
     kernel_finish_tile(kernel, c->op->results[0], sum, &places);
 }
 
@@ -372,12 +373,13 @@ static void lower_columns(Convolution *c, const Schedule *schedule) {
 static void lower_scheduled(Convolution *c, const Schedule *schedule) {
     c->shape = (TileShape){schedule->rows, schedule->vectors, schedule->lanes};
     c->kernel->width = c->shape.vectors * c->shape.lanes;
+    c->prefetch = schedule->prefetch & PREFETCH_WEIGHTS;
+    c->prefetch_results = schedule->prefetch & PREFETCH_RESULTS;
     if (strcmp(schedule->variant, "depthwise") == 0) {
         lower_depthwise(c);
     } else if (strcmp(schedule->variant, "columns") == 0) {
         for_each_class(c, lower_columns, schedule);
     } else {
-        c->prefetch = schedule->prefetch;
         if (schedule->items > 1) c->item = kernel_parallel(c->kernel, schedule->items);
         for_each_class(c, lower_direct, schedule);
     }

@@ -136,6 +136,31 @@ void kernel_finish_tile(Kernel *kernel, const Value *anchor, Tile *tile, const C
     }
 }
 
+static void prefetch_place(Kernel *kernel, Buffer *buffer, const Type *type, TileShape shape,
+                           const Coordinates *coordinates) {
+    Lowering *lowering = kernel->lowering;
+    LoopStatement *prefetch = loop_append(lowering->loops, kernel->body, LOOP_PREFETCH, kernel->span);
+    prefetch->access = kernel_access(kernel, buffer, type, coordinates);
+    prefetch->tile = tile_create(lowering->loops, type->dtype, shape.rows, shape.vectors, shape.lanes);
+}
+
+void kernel_prefetch_results(Kernel *kernel, TileShape shape, const Coordinates *coordinates) {
+    const Op *op = kernel->cluster;
+    for (int i = 0; i < op->result_count; i++) {
+        const Value *result = cluster_result(op, i);
+        prefetch_place(kernel, kernel_result(kernel, result), &result->type, shape, coordinates);
+    }
+    for (const Op *inner = op->kind == OP_CLUSTER ? op->body->first : NULL; inner; inner = inner->next) {
+        for (int i = 0; i < inner->operand_count && inner != cluster_anchor(op); i++) {
+            const Value *value = inner->operands[i];
+            bool outside = value->kind != VALUE_CONSTANT &&
+                           (value->kind != VALUE_RESULT || value->op->parent != op->body);
+            if (!outside || type_count_max(&value->type) != type_count_max(&op->results[0]->type)) continue;
+            prefetch_place(kernel, kernel_operand(kernel, value), &value->type, shape, coordinates);
+        }
+    }
+}
+
 /* Zeros in rows or columns [low, high) of the physical axis |axis|, all of every other. */
 static void fill_band(Kernel *kernel, Buffer *buffer, int axis, const Expr *low, const Expr *high) {
     LoopBody *outer = kernel->body;

@@ -156,6 +156,8 @@ const Expr *lane_symbol(const Kernel *kernel);
 /* The value that is the cluster's anchor result (or the op's), computed as |tile| at |coordinates|: applies
  * the ops that follow it in the cluster and stores what the cluster yields. */
 void kernel_finish_tile(Kernel *kernel, const Value *anchor, Tile *tile, const Coordinates *coordinates);
+/* Asks for the places that kernel_finish_tile will store to, and for those of equally large operands. */
+void kernel_prefetch_results(Kernel *kernel, TileShape shape, const Coordinates *coordinates);
 /* The tile of a value of the cluster at some place, computed from memory and from |anchor|'s tile if it uses
  * it. */
 Tile *kernel_value_at(Kernel *kernel, const Value *value, const Value *anchor, Tile *tile,

@@ -324,7 +324,7 @@ static WinogradKernel describe(Kernel *kernel, const Op *op, const Schedule *sch
     k.block = schedule->block && schedule->block < k.tiles ? schedule->block : k.tiles;
     k.items = schedule->items ? schedule->items : 1;
     k.chunk = schedule->chunk;
-    k.prefetch = schedule->prefetch;
+    k.prefetch = schedule->prefetch & PREFETCH_WEIGHTS;
     return k;
 }
 
