@@ -130,39 +130,7 @@ static void parse_attrs(GraphParser *parser, Op *op) {
 }
 
 static void parse_schedule(GraphParser *parser, Op *op) {
-    Reader *reader = &parser->reader;
-    if (!reader_take_word(reader, "schedule")) return;
-    Schedule *schedule = NEW(parser->module->arena, Schedule);
-    reader_expect_mark(reader, '{');
-    while (!reader->failed && !reader_at_mark(reader, '}')) {
-        Span span = reader->token.span;
-        const char *key = reader_word(reader, "a key of a schedule");
-        reader_expect_mark(reader, '=');
-        if (strcmp(key, "variant") == 0) {
-            schedule->variant = reader_word(reader, "a variant");
-        } else if (strcmp(key, "tile") == 0) {
-            schedule->rows = (int)reader_integer(reader);
-            reader_expect_word(reader, "x");
-            schedule->vectors = (int)reader_integer(reader);
-            reader_expect_word(reader, "x");
-            schedule->lanes = (int)reader_integer(reader);
-        } else if (strcmp(key, "items") == 0) {
-            schedule->items = (int)reader_integer(reader);
-        } else if (strcmp(key, "chunk") == 0) {
-            schedule->chunk = reader_integer(reader);
-        } else if (strcmp(key, "block") == 0) {
-            schedule->block = reader_integer(reader);
-        } else if (strcmp(key, "prefetch") == 0) {
-            schedule->prefetch = (int)reader_integer(reader);
-        } else {
-            reader_error(reader, span,
-                         "a schedule has no '%s'; keys are variant, tile, items, chunk, block, prefetch",
-                         key);
-        }
-        if (!reader_take_mark(reader, ',')) break;
-    }
-    reader_expect_mark(reader, '}');
-    op->schedule = schedule;
+    if (reader_at_word(&parser->reader, "schedule")) op->schedule = reader_schedule(&parser->reader);
 }
 
 static void parse_block(GraphParser *parser, Block *block);

@@ -67,33 +67,6 @@ static void print_attr(Text *text, const Attr *attr) {
     }
 }
 
-static void schedule_print(Text *text, const Schedule *schedule) {
-    const char *separator = " schedule {";
-    if (schedule->variant) {
-        text_printf(text, "%svariant = %s", separator, schedule->variant);
-        separator = ", ";
-    }
-    if (schedule->rows) {
-        text_printf(text, "%stile = %d x %d x %d", separator, schedule->rows, schedule->vectors,
-                    schedule->lanes);
-        separator = ", ";
-    }
-    const struct {
-        const char *name;
-        int64_t value;
-    } numbers[] = {{"items", schedule->items},
-                   {"chunk", schedule->chunk},
-                   {"block", schedule->block},
-                   {"prefetch", schedule->prefetch}};
-    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
-        if (!numbers[i].value) continue;
-        text_printf(text, "%s%s = %lld", separator, numbers[i].name, (long long)numbers[i].value);
-        separator = ", ";
-    }
-    if (separator[0] == ' ') text_puts(text, " schedule {");
-    text_puts(text, "}");
-}
-
 static void print_block(Text *text, Names *names, const Block *block, int indent);
 
 static void print_region(Text *text, Names *names, const Op *op, int indent) {

@@ -70,6 +70,9 @@ const Symbol *reader_find_symbol(const Reader *reader, const char *name);
 
 /* A type without layout: f32[N, 4]. */
 Type reader_type(Reader *reader);
+/* schedule {...} */
+Schedule *reader_schedule(Reader *reader);
+void schedule_print(Text *text, const Schedule *schedule); /* with a space before it */
 /* An optional (file:line:column). */
 Span reader_place(Reader *reader);
 void place_print(Text *text, Span span);

@@ -50,23 +50,35 @@ bool winograd_make(int m, int r, Winograd *out) {
     return true;
 }
 
-/* The growth of rounding errors through one axis: sqrt(mean over outputs of sum A^2 |G|^2 |B|^2 / r), squared
- * for two. */
-static double growth(const Winograd *w) {
+static double square_sum(const double *values, int count) {
+    double sum = 0;
+    for (int i = 0; i < count; i++) sum += values[i] * values[i];
+    return sum;
+}
+
+/* Through one axis: mean over outputs of sum A^2 |G|^2 |B|^2 / r; the root of its square, for two. */
+double winograd_growth(const Winograd *w) {
     double total = 0;
     for (int k = 0; k < w->m; k++)
-        for (int i = 0; i < w->n; i++) {
-            double g = 0, b = 0;
-            for (int j = 0; j < w->r; j++) g += w->g[i][j] * w->g[i][j];
-            for (int j = 0; j < w->n; j++) b += w->bt[i][j] * w->bt[i][j];
-            total += w->at[k][i] * w->at[k][i] * g * b;
-        }
+        for (int i = 0; i < w->n; i++)
+            total += w->at[k][i] * w->at[k][i] * square_sum(w->g[i], w->r) * square_sum(w->bt[i], w->n);
     return total / (w->m * w->r);
 }
 
-double winograd_error(const Winograd *w, double terms, double chunk) {
+double winograd_growth_of(const Winograd *w, double energies[WINOGRAD_SIZE_MAX][WINOGRAD_SIZE_MAX]) {
+    double spread[WINOGRAD_SIZE_MAX] = {0}, total = 0;
+    for (int i = 0; i < w->n; i++) {
+        for (int k = 0; k < w->m; k++) spread[i] += w->at[k][i] * w->at[k][i] / w->m;
+        spread[i] *= square_sum(w->bt[i], w->n);
+    }
+    for (int i = 0; i < w->n; i++)
+        for (int j = 0; j < w->n; j++) total += spread[i] * spread[j] * energies[i][j];
+    return sqrt(total);
+}
+
+double winograd_error(double growth, double terms, double chunk) {
     double length = terms < chunk ? terms : chunk;
-    return 1.85e-8 * growth(w) * sqrt(0.70 * length + 2 * terms / length);
+    return 1.85e-8 * growth * sqrt(0.70 * length + 2 * terms / length);
 }
 
 double direct_error(double terms) { return 1.85e-8 * sqrt(0.46 * terms); }

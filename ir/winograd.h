@@ -20,9 +20,14 @@ typedef struct Winograd {
 /* False: there are no points for m + r - 1. */
 bool winograd_make(int m, int r, Winograd *out);
 
+/* How much rounding errors grow through the transforms, for weights without structure. */
+double winograd_growth(const Winograd *w);
+/* The same for filters whose transforms have the mean squares |energies|, relative to the mean of a filter's
+ * sum of squares. */
+double winograd_growth_of(const Winograd *w, double energies[WINOGRAD_SIZE_MAX][WINOGRAD_SIZE_MAX]);
 /* The root mean square error of a layer relative to its output, for |terms| products per output summed in
  * chunks of |chunk|; and of a direct sum. A model fitted to measurements (docs/performance.md). */
-double winograd_error(const Winograd *w, double terms, double chunk);
+double winograd_error(double growth, double terms, double chunk);
 double direct_error(double terms);
 
 #endif

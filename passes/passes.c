@@ -5,7 +5,7 @@
 enum { ALWAYS = 0, OPTIMIZE = 1 };
 
 const PassInfo pass_infos[] = {
-#define PASS(name, when, meaning) {#name, meaning, pass_##name, when},
+#define PASS(name, when, needs, meaning) {#name, meaning, #needs, pass_##name, when},
 #include "passes/passes.def"
 #undef PASS
 };

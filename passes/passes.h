@@ -6,6 +6,7 @@
 #include "ir/graph.h"
 #include "ir/loops/loops.h"
 #include "ir/target.h"
+#include "passes/schedule_file.h"
 
 /* How much precision convolutions may give up for speed: the error predicted for a layer, relative to its
  * output. */
@@ -15,9 +16,11 @@ typedef struct PassOptions {
     TargetInfo target; /* what schedules are made for */
     bool threads;      /* schedules have work items; results are the same either way */
     Numerics numerics;
-    bool exact_conv; /* no Winograd */
-    bool plain;      /* -O0: no clusters, no schedules, plain loops */
-    bool explain;    /* rejected fusions tell why, on |explanations| */
+    bool exact_conv;           /* no Winograd */
+    int64_t weights_bytes_max; /* by how much transformed weights may be larger than the weights; -1: any */
+    ScheduleFile *schedules;   /* given by hand; NULL: none */
+    bool plain;                /* -O0: no clusters, no schedules, plain loops */
+    bool explain;              /* rejected fusions tell why, on |explanations| */
     Text *explanations;
 } PassOptions;
 
@@ -25,6 +28,7 @@ typedef bool GraphPass(Module *module, const PassOptions *options);
 
 typedef struct PassInfo {
     const char *name, *meaning;
+    const char *needs; /* the pass without which this one is left out; "none" */
     GraphPass *run;
     bool optional; /* not run at -O0 */
 } PassInfo;
@@ -33,7 +37,7 @@ extern const PassInfo pass_infos[];
 extern const int pass_count;
 const PassInfo *pass_find(const char *name);
 
-#define PASS(name, when, meaning) GraphPass pass_##name;
+#define PASS(name, when, needs, meaning) GraphPass pass_##name;
 #include "passes/passes.def"
 #undef PASS
 

@@ -1,10 +1,14 @@
 /* schedule: how each contraction is computed on the target: variant, tile, work items, chunk and super-tile.
- *   before   cluster @fc1 { .. linear .. }      after   .. schedule {variant = dense, tile = 6 x 2 x 8, items
- * = 4} The rules are analytic, from the target's registers and caches: rows * vectors accumulators, the
- * vectors of one step and one broadcast fit the registers; weights are walked in panels of vectors * lanes
- * outputs. Work items and chunks depend on shapes only, so results do not depend on the number of threads. A
- * schedule that is already there stays. Measured reasons are in docs/performance.md. */
+ *   before   cluster @fc1 { .. linear .. }
+ *   after    cluster @fc1 { .. linear .. } schedule {variant = dense, tile = 6 x 2 x 8, items = 4}
+ * The rules are analytic, from the target's registers and caches: rows * vectors accumulators, the vectors of
+ * one step and one broadcast fit the registers; weights are walked in panels of vectors * lanes outputs. Work
+ * items and chunks depend on shapes only, so results do not depend on the number of threads. A schedule that
+ * is already there stays; one that the file of --schedule gives is taken if it can compute the op. Measured
+ * reasons are in docs/performance.md. */
 #include "passes/passes.h"
+
+#include "ir/reader.h"
 
 #include <string.h>
 
@@ -222,6 +226,58 @@ static bool choose(const TargetInfo *target, const Op *op, Schedule *out) {
     }
 }
 
+/* ---- Schedules by hand ---- */
+
+/* Why |given| cannot be; NULL: it can. |rule| is what the rules would choose. */
+static const char *misfit(const TargetInfo *target, const Op *op, const Schedule *given,
+                          const Schedule *rule) {
+    const Type *w = &op->operands[1]->type;
+    int64_t width = (int64_t)given->vectors * given->lanes;
+    bool blocked = strcmp(rule->variant, "direct") == 0 || strcmp(rule->variant, "winograd") == 0;
+    bool either = strcmp(rule->variant, "direct") == 0 && given->variant &&
+                  strcmp(given->variant, "columns") == 0 && op_int_at(op, ATTR_STRIDE, w->rank - 3, 1) == 1;
+    if (!given->variant || (strcmp(given->variant, rule->variant) != 0 && !either))
+        return "its variant is another";
+    if (given->rows < 1 || given->vectors < 1 || given->rows > 64 || given->vectors > VECTORS_MAX)
+        return "a tile has 1 to 64 rows and 1 to 12 vectors";
+    if (given->lanes != rule->lanes) return "its lanes are not those of the target";
+    if (given->rows * given->vectors + (given->rows > 1 ? given->vectors : 0) + 1 + !target->has_fma >
+        target->register_count)
+        return "its tile needs more registers than the target has";
+    if (blocked && !either && (width % 16 != 0 || extent(w, 0) % width != 0))
+        return "its vectors do not divide the output channels in blocks of 16";
+    if (strcmp(rule->variant, "depthwise") == 0 && width != 16) return "depthwise tiles are 16 channels wide";
+    if (given->items < 0 || given->items > 16) return "there are at most 16 work items";
+    if (given->block < 0 || given->chunk < 0 || (rule->chunk && !given->chunk))
+        return "its chunk or block is no size";
+    if (strcmp(rule->variant, "winograd") == 0 && !given->block) return "its block is no size";
+    return NULL;
+}
+
+/* The schedule for |op|: by hand, or by rule. False: it has none. */
+static bool choose_or_obey(Module *module, const PassOptions *options, const Op *op, Schedule *out,
+                           bool *good) {
+    const ScheduleEntry *entry = schedule_file_find(options->schedules, module->arena, op);
+    if (!choose(&options->target, op, out)) return false;
+    if (!options->threads || out->items < 2) out->items = 0;
+    if (!entry || !entry->schedule) return true;
+    const char *reason = misfit(&options->target, op, entry->schedule, out);
+    if (!reason) {
+        *out = *entry->schedule;
+        if (!options->threads) out->items = 0;
+        return true;
+    }
+    Text rule;
+    text_init(&rule);
+    schedule_print(&rule, out);
+    Diagnostic *error = diagnose_error(module->diagnostics, E0610, entry->span,
+                                       "the schedule of @%s does not fit: %s", entry->path, reason);
+    diagnostic_note(error, (Span){0}, "by rule it is%s", rule.bytes);
+    text_deinit(&rule);
+    *good = false;
+    return true;
+}
+
 static const Op *anchor_of(const Op *op) {
     if (op->kind != OP_CLUSTER) return op;
     for (const Op *inner = op->body->first; inner; inner = inner->next)
@@ -237,25 +293,26 @@ static void explain(const PassOptions *options, const Op *op, const Op *anchor, 
                 s->items ? s->items : 1, (long long)s->block);
 }
 
-static void schedule_block(Module *module, const PassOptions *options, Block *block, bool nested) {
+static bool schedule_block(Module *module, const PassOptions *options, Block *block, bool nested) {
+    bool good = true;
     for (Op *op = block->first; op; op = op->next) {
-        if (op->kind == OP_SCAN) schedule_block(module, options, op->body, true);
+        if (op->kind == OP_SCAN) good &= schedule_block(module, options, op->body, true);
         Schedule chosen;
         const Op *anchor = anchor_of(op);
         if (op->schedule || op->kind == OP_YIELD || !anchor->result_count ||
-            !choose(&options->target, anchor, &chosen))
+            (nested && anchor->kind == OP_CONV) || !choose_or_obey(module, options, anchor, &chosen, &good))
             continue;
-        if (nested && anchor->kind == OP_CONV) continue;
         Schedule *kept = NEW(module->arena, Schedule);
         *kept = chosen;
-        if (!options->threads || kept->items < 2) kept->items = 0;
         op->schedule = kept;
         explain(options, op, anchor, kept);
     }
+    return good;
 }
 
 bool pass_schedule(Module *module, const PassOptions *options) {
+    bool good = true;
     for (int i = 0; i < module->entries.count; i++)
-        schedule_block(module, options, module->entries.items[i]->block, false);
-    return true;
+        good &= schedule_block(module, options, module->entries.items[i]->block, false);
+    return good && schedule_file_check_used(options->schedules, module->diagnostics);
 }

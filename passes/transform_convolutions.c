@@ -1,113 +1,111 @@
 /* transform_convolutions: 3x3 and 5x5 convolutions of stride 1 become Winograd's, where that is cheaper and
  * precise enough. before   %1 = conv %x, @w, @b {padding = [1, 1, 1, 1]} after    const @w.winograd = recipe
  * { G w Gt in f64 } %1 = winograd %x, @w.winograd, @b {tile = [6, 6], kernel = [3, 3], padding = [1, 1, 1,
- * 1]} Sound up to rounding: the two are equal in exact arithmetic; the error predicted for the layer stays in
- * the budget of
- * --numerics. Cost and error models, points and their sources are in ir/winograd.h and docs/performance.md.
- */
-#include "passes/passes.h"
+ * 1]} Sound up to rounding: the two are equal in exact arithmetic; the error predicted for the layer, from
+ * its weights, stays in the budget of --numerics, and the transformed weights in that of --max-weights. Cost
+ * and error models, points and their sources are in ir/winograd.h and docs/performance.md. */
+#include "passes/convolution_cost.h"
 
 #include "ir/shapes/infer.h"
-#include "ir/winograd.h"
 
-#include <math.h>
 #include <string.h>
 
-typedef struct Layer {
-    Op *conv;
-    int64_t inputs, outputs, height, width; /* channels; extents of the result */
-    int taps;
-} Layer;
+/* ---- Choice ---- */
 
-static int64_t extent(const Type *type, int axis) {
-    int64_t value;
-    return expr_is_constant(type->dims[axis], &value) ? value : 0;
-}
+typedef struct Choice {
+    ConvolutionLayer layer;
+    int count, chosen;
+    ConvolutionCandidate candidates[CONVOLUTION_CANDIDATES_MAX];
+} Choice;
 
-/* Static maps of whole channel blocks, square odd kernels, one group. */
-static bool describe(Op *conv, Layer *out) {
-    const Type *x = &conv->operands[0]->type, *w = &conv->operands[1]->type, *y = &conv->results[0]->type;
-    if (x->rank != 4 || w->rank != 4 || x->dtype != DTYPE_F32 || conv->operands[1]->kind != VALUE_CONSTANT)
-        return false;
-    *out = (Layer){conv, extent(x, 1), extent(y, 1), extent(y, 2), extent(y, 3), (int)extent(w, 2)};
-    if (extent(w, 3) != out->taps || (out->taps != 3 && out->taps != 5) || op_int(conv, ATTR_GROUPS, 1) != 1)
-        return false;
-    for (int i = 0; i < 2; i++)
-        if (op_int_at(conv, ATTR_STRIDE, i, 1) != 1 || op_int_at(conv, ATTR_DILATION, i, 1) != 1 ||
-            op_int_at(conv, ATTR_INPUT_DILATION, i, 1) != 1)
-            return false;
-    return out->inputs >= 32 && out->outputs >= 32 && out->inputs % 16 == 0 && out->outputs % 16 == 0 &&
-           out->height && out->width;
-}
+typedef struct Choices {
+    VECTOR(Choice) items;
+} Choices;
 
-/* Seconds on one core of about 100 GFLOP/s and 17 GB/s: products or weights, whichever is longer, and the
- * transforms. */
-static double cost(const Layer *layer, int m) {
-    double n = m + layer->taps - 1, points = n * n;
-    double tiles = ceil((double)layer->height / m) * ceil((double)layer->width / m);
-    double products = 2 * points * tiles * (double)layer->inputs * (double)layer->outputs / 0.91e11;
-    double weights = points * (double)layer->inputs * (double)layer->outputs * 4 / 17e9;
-    double transforms =
-        tiles * points * (double)(layer->inputs + layer->outputs) / 16 * 4.5e-10 * (n / 6) * 6;
-    return fmax(products, weights) + transforms;
-}
-
-static double direct_cost(const Layer *layer) {
-    double flops = 2.0 * layer->taps * layer->taps * (double)layer->inputs * (double)layer->outputs *
-                   (double)(layer->height * layer->width);
-    return flops / 0.95e11;
-}
-
-static int64_t chunk_for(int n) { return n >= 7 ? 64 : 128; }
-
-/* The error budgets of --numerics, relative to the output's root mean square. */
-static bool within_budget(const PassOptions *options, const Layer *layer, const Winograd *w,
-                          double *out_error) {
-    double terms = (double)layer->inputs,
-           chunk = options->numerics == NUMERICS_FAST ? terms : (double)chunk_for(w->n);
-    *out_error = 1.5 * winograd_error(w, terms, chunk);
-    if (options->numerics == NUMERICS_FAST) return true;
-    double direct = direct_error(terms * layer->taps * layer->taps);
-    return *out_error <= (options->numerics == NUMERICS_EXACT ? 2.2 * 1.5 * direct : 5e-6);
-}
-
-typedef struct Candidate {
-    int m; /* 0: direct */
-    double time, error;
-} Candidate;
-
-static int candidates(const PassOptions *options, const Layer *layer, Candidate *out) {
-    double terms = (double)layer->inputs * layer->taps * layer->taps;
-    int count = 0;
-    out[count++] = (Candidate){0, direct_cost(layer), direct_error(terms)};
-    if (options->explain)
-        text_printf(options->explanations, "convolution @%s: direct %.3f ms, error %.1e\n", layer->conv->path,
-                    1e3 * out[0].time, out[0].error);
-    for (int m = 2; m + layer->taps - 1 <= WINOGRAD_SIZE_MAX; m++) {
-        Winograd w;
-        Candidate candidate = {m, cost(layer, m), 0};
-        if (!winograd_make(m, layer->taps, &w)) continue;
-        bool precise = within_budget(options, layer, &w, &candidate.error);
-        if (options->explain)
-            text_printf(options->explanations, "convolution @%s: F(%d, %d) %.3f ms, error %.1e%s\n",
-                        layer->conv->path, m, layer->taps, 1e3 * candidate.time, candidate.error,
-                        precise ? "" : ", over the budget");
-        if (precise) out[count++] = candidate;
+static void explain(const PassOptions *options, const Choice *choice) {
+    if (!options->explain) return;
+    for (int i = 0; i < choice->count; i++) {
+        const ConvolutionCandidate *c = &choice->candidates[i];
+        text_printf(options->explanations, "convolution @%s: ", choice->layer.conv->path);
+        if (c->m)
+            text_printf(options->explanations, "F(%d, %d)", c->m, choice->layer.taps);
+        else
+            text_puts(options->explanations, "direct");
+        text_printf(options->explanations, " %.3f ms, error %.1e%s%s\n", 1e3 * c->time, c->error,
+                    c->precise ? "" : ", over the budget", i == choice->chosen ? ", chosen" : "");
     }
-    return count;
 }
 
-/* The cheapest; of those that cost little more than it, the most precise, unless speed is all that counts. */
-static int choose(const PassOptions *options, const Layer *layer) {
-    Candidate all[WINOGRAD_SIZE_MAX];
-    int count = candidates(options, layer, all);
-    double least = all[0].time, slack = options->numerics == NUMERICS_FAST ? 1 : 1.08;
-    for (int i = 1; i < count; i++)
-        if (all[i].time < least) least = all[i].time;
-    const Candidate *best = NULL;
-    for (int i = 0; i < count; i++)
-        if (all[i].time <= slack * least && (!best || all[i].error < best->error)) best = &all[i];
-    return best->m;
+/* The cheapest whose weights grow by at most |growth_max|; of those that cost little more than it, the most
+ * precise, unless speed is all that counts. */
+static int choose(const PassOptions *options, const Choice *choice, int64_t growth_max) {
+    double least = choice->candidates[0].time, slack = options->numerics == NUMERICS_FAST ? 1 : 1.08;
+    int best = -1;
+    for (int i = 1; i < choice->count; i++) {
+        const ConvolutionCandidate *c = &choice->candidates[i];
+        if (c->precise && c->growth <= growth_max && c->time < least) least = c->time;
+    }
+    for (int i = 0; i < choice->count; i++) {
+        const ConvolutionCandidate *c = &choice->candidates[i];
+        if (!c->precise || c->growth > growth_max || c->time > slack * least) continue;
+        if (best < 0 || c->error < choice->candidates[best].error) best = i;
+    }
+    return best;
+}
+
+/* What the file of schedules asks for; false: it asks for what cannot be. */
+static bool obey(Module *module, const ScheduleEntry *entry, Choice *choice) {
+    for (int i = 0; i < choice->count; i++) {
+        if (choice->candidates[i].m != entry->algorithm) continue;
+        choice->chosen = i;
+        return true;
+    }
+    diagnose_error(module->diagnostics, E0610, entry->span,
+                   "@%s cannot be computed by F(%d, %d): there are no points for it", entry->path,
+                   entry->algorithm, choice->layer.taps);
+    return false;
+}
+
+/* Weights that several layers share count once for each. */
+static int64_t total_growth(const Choices *choices) {
+    int64_t total = 0;
+    for (int i = 0; i < choices->items.count; i++)
+        total += choices->items.items[i].candidates[choices->items.items[i].chosen].growth;
+    return total;
+}
+
+/* Takes back, again and again, the choice that saves a byte at the least cost of time, until all fit the
+ * budget. False: nothing can be taken back. */
+static bool take_back_one(const PassOptions *options, Choices *choices) {
+    Choice *cheapest = NULL;
+    int smaller = 0;
+    double least = 0;
+    for (int i = 0; i < choices->items.count; i++) {
+        Choice *choice = &choices->items.items[i];
+        const ConvolutionCandidate *now = &choice->candidates[choice->chosen];
+        int other = now->growth ? choose(options, choice, now->growth - 1) : -1;
+        if (other < 0) continue;
+        const ConvolutionCandidate *then = &choice->candidates[other];
+        double price = (then->time - now->time) / (double)(now->growth - then->growth);
+        if (cheapest && price >= least) continue;
+        cheapest = choice;
+        smaller = other;
+        least = price;
+    }
+    if (cheapest) cheapest->chosen = smaller;
+    return cheapest != NULL;
+}
+
+/* What is left of the budget in the end goes to the first that can use it. */
+static void fit_budget(const PassOptions *options, Choices *choices) {
+    int64_t budget = options->weights_bytes_max;
+    if (budget < 0 || total_growth(choices) <= budget) return;
+    while (total_growth(choices) > budget && take_back_one(options, choices)) continue;
+    for (int i = 0; i < choices->items.count && total_growth(choices) <= budget; i++) {
+        Choice *choice = &choices->items.items[i];
+        int64_t left = budget - total_growth(choices);
+        choice->chosen = choose(options, choice, choice->candidates[choice->chosen].growth + left);
+    }
 }
 
 /* ---- The rewrite ---- */
@@ -133,7 +131,7 @@ static Value *matrix(Module *module, const Winograd *w, bool transposed, Span sp
     return constant->value;
 }
 
-static void rewrite(Module *module, const Layer *layer, int m) {
+static void rewrite(Module *module, const ConvolutionLayer *layer, int m) {
     Op *conv = layer->conv;
     Winograd w;
     winograd_make(m, layer->taps, &w);
@@ -154,18 +152,46 @@ static void rewrite(Module *module, const Layer *layer, int m) {
     op_remove(conv);
 }
 
-bool pass_transform_convolutions(Module *module, const PassOptions *options) {
-    if (options->exact_conv) return true;
-    for (int i = 0; i < module->entries.count; i++) {
-        module->current_entry = module->entries.items[i];
-        for (Op *op = module->entries.items[i]->block->first, *next; op; op = next) {
-            next = op->next;
-            Layer layer;
-            if (op->kind != OP_CONV || !describe(op, &layer)) continue;
-            int m = choose(options, &layer);
-            if (m) rewrite(module, &layer, m);
-        }
+/* ---- All ---- */
+
+static bool consider(Module *module, const PassOptions *options, Choices *choices, Op *op) {
+    Choice choice = {.count = 0};
+    bool possible = convolution_describe(op, &choice.layer);
+    const ScheduleEntry *entry = schedule_file_find(options->schedules, module->arena, op);
+    bool ordered = entry && entry->has_algorithm;
+    if (ordered && entry->algorithm && !possible) {
+        diagnose_error(module->diagnostics, E0610, entry->span,
+                       "@%s can only be computed directly: F(m, taps) needs stride 1, constant square "
+                       "kernels of 3 or 5, "
+                       "static extents, and at least 32 channels in whole blocks of 16",
+                       entry->path);
+        return false;
     }
-    module->current_entry = NULL;
-    return pass_fold_constants(module, options);
+    if (!possible || (options->exact_conv && !ordered)) return true;
+    choice.count = convolution_candidates(options, &choice.layer, choice.candidates);
+    choice.chosen = choose(options, &choice, INT64_MAX);
+    if (ordered && !obey(module, entry, &choice)) return false;
+    if (ordered) {
+        choice.candidates[0] = choice.candidates[choice.chosen];
+        choice.count = 1;
+        choice.chosen = 0;
+    }
+    vector_push(module->arena, &choices->items, choice);
+    return true;
+}
+
+bool pass_transform_convolutions(Module *module, const PassOptions *options) {
+    Choices choices = {0};
+    bool good = true;
+    for (int i = 0; i < module->entries.count; i++)
+        for (Op *op = module->entries.items[i]->block->first; op; op = op->next)
+            if (op->kind == OP_CONV) good &= consider(module, options, &choices, op);
+    fit_budget(options, &choices);
+    for (int i = 0; i < choices.items.count; i++) {
+        const Choice *choice = &choices.items.items[i];
+        explain(options, choice);
+        if (choice->candidates[choice->chosen].m)
+            rewrite(module, &choice->layer, choice->candidates[choice->chosen].m);
+    }
+    return pass_fold_constants(module, options) && good;
 }

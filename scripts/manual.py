@@ -94,7 +94,7 @@ def attrs_markdown():
 def passes_markdown():
     yield "| pass | -O0 | |"
     yield "|---|---|---|"
-    for name, when, meaning in rows_of("passes/passes.def", "PASS"):
+    for name, when, _, meaning in rows_of("passes/passes.def", "PASS"):
         yield f"| `{name}` | {'runs' if when == 'ALWAYS' else ''} | {meaning} |"
 
 

@@ -29,6 +29,7 @@ typedef enum OutputKind {
     KIND_SHARED,
     KIND_HEADER,
     KIND_DOT,
+    KIND_SCHEDULE,
     KIND_NONE
 } OutputKind;
 
@@ -36,10 +37,17 @@ static const struct {
     const char *name, *suffix;
     OutputKind kind;
 } kinds[] = {
-    {"ast", NULL, KIND_AST},         {"graph", ".tir", KIND_GRAPH},  {"loops", NULL, KIND_LOOPS},
-    {"llvm", ".ll", KIND_LLVM},      {"asm", ".s", KIND_ASSEMBLY},   {"obj", ".o", KIND_OBJECT},
-    {"archive", ".a", KIND_ARCHIVE}, {"shared", ".so", KIND_SHARED}, {"header", ".h", KIND_HEADER},
+    {"ast", NULL, KIND_AST},
+    {"graph", ".tir", KIND_GRAPH},
+    {"loops", NULL, KIND_LOOPS},
+    {"llvm", ".ll", KIND_LLVM},
+    {"asm", ".s", KIND_ASSEMBLY},
+    {"obj", ".o", KIND_OBJECT},
+    {"archive", ".a", KIND_ARCHIVE},
+    {"shared", ".so", KIND_SHARED},
+    {"header", ".h", KIND_HEADER},
     {"dot", ".dot", KIND_DOT},
+    {"schedule", ".schedule", KIND_SCHEDULE},
 };
 
 static OutputKind choose_kind(const Options *options, const char *path) {
@@ -189,6 +197,7 @@ static bool write_text(Pipeline *pipeline, OutputKind kind, Text *text) {
     case KIND_AST: return text_of_file(pipeline, text);
     case KIND_GRAPH: graph_print(text, pipeline->graph); return true;
     case KIND_DOT: dot_print(text, pipeline->graph); return true;
+    case KIND_SCHEDULE: schedule_file_print(text, pipeline->graph); return true;
     case KIND_LOOPS: loops_print(text, pipeline->loops); return true;
     case KIND_HEADER: header_text(pipeline, text); return true;
     default:
@@ -241,7 +250,8 @@ static bool check_use(Pipeline *pipeline, OutputKind kind, const char *path) {
     const Options *options = pipeline->options;
     if (kind == KIND_NONE) {
         diagnose_error(pipeline->diagnostics, E0607, (Span){0},
-                       "what '%s' should hold is not clear; name it .o, .a, .so, .h, .s, .ll, .tir or .dot, "
+                       "what '%s' should hold is not clear; name it .o, .a, .so, .h, .s, .ll, .tir, .dot or "
+                       ".schedule, "
                        "or give --emit",
                        path);
         return false;
@@ -258,8 +268,10 @@ static bool check_use(Pipeline *pipeline, OutputKind kind, const char *path) {
 static bool run_stages(Pipeline *pipeline, OutputKind kind) {
     if (kind == KIND_AST) return true;
     if (!pipeline_load(pipeline, false)) return false;
+    if (kind == KIND_SCHEDULE) pipeline->last_pass = "schedule";
     if (!pipeline_run_passes(pipeline)) return false;
     if (pipeline->explanations.length) fputs(pipeline->explanations.bytes, stderr);
+    if (kind == KIND_SCHEDULE) return true;
     if ((kind == KIND_GRAPH || kind == KIND_DOT) && !pipeline->options->values[OPTION_DUMP_PHASES])
         return true;
     if (!pipeline_lower(pipeline)) return false;

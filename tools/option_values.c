@@ -43,6 +43,17 @@ static bool are_passes(Arena *arena, const char *value) {
     return true;
 }
 
+int64_t option_bytes(const char *value) {
+    static const char units[] = "KMG";
+    char *end;
+    long long number = strtoll(value, &end, 10);
+    const char *unit = *end ? strchr(units, *end) : NULL;
+    int shift = unit ? 10 * (int)(unit - units + 1) : 0;
+    bool ends = !*end || (unit && !end[1]);
+    if (!isdigit((unsigned char)value[0]) || !ends || number < 0 || number > INT64_MAX >> shift) return -1;
+    return (int64_t)number << shift;
+}
+
 const char *option_value_expected(Arena *arena, int id, const char *value, char command) {
     enum { MANY = 1000000000 };
     const char *words = NULL;
@@ -52,6 +63,9 @@ const char *option_value_expected(Arena *arena, int id, const char *value, char 
     case OPTION_LINE_TABLES: words = "0 1 2 3"; break;
     case OPTION_DIAGNOSTICS: words = "text json"; break;
     case OPTION_COLOR: words = "auto always never"; break;
+    case OPTION_NUMERICS: words = "exact default fast"; break;
+    case OPTION_MAX_WEIGHTS:
+        return option_bytes(value) >= 0 ? NULL : "a number of bytes, perhaps followed by K, M or G";
     case OPTION_THREADS:
         if (command != 'C') return is_whole(value, 1, 1024) ? NULL : "a number of threads, 1 to 1024";
         words = "none pool";

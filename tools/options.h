@@ -28,6 +28,8 @@ bool options_parse(Arena *arena, int argc, char **argv, Options *out);
 void options_help(FILE *stream, char command);
 /* What |value| should have been, for a message; NULL: it is good. */
 const char *option_value_expected(Arena *arena, int id, const char *value, char command);
+/* 100, 100K, 100M or 100G in bytes; -1: it is none of these. */
+int64_t option_bytes(const char *value);
 /* A comma-separated list. */
 const char **options_list(Arena *arena, const char *text, int *out_count);
 

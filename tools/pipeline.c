@@ -26,6 +26,19 @@ static bool choose_target(Pipeline *pipeline, const char *name, TargetInfo *out)
     return false;
 }
 
+static bool read_schedules(Pipeline *pipeline) {
+    const char *path = pipeline->options->values[OPTION_SCHEDULE], *error;
+    if (!path) return true;
+    SourceFile *source = source_read(pipeline->arena, path, SOURCE_BYTES_MAX, &error);
+    if (!source) {
+        diagnose_error(pipeline->diagnostics, E0101, (Span){0}, "cannot read '%s': %s", path, error);
+        return false;
+    }
+    vector_push(pipeline->arena, &pipeline->files, path);
+    pipeline->passes.schedules = schedule_file_parse(pipeline->arena, pipeline->diagnostics, source);
+    return pipeline->passes.schedules != NULL;
+}
+
 bool pipeline_init(Pipeline *pipeline, Arena *arena, Diagnostics *diagnostics, const Options *options,
                    const char *input) {
     *pipeline = (Pipeline){.arena = arena, .diagnostics = diagnostics, .options = options, .input = input};
@@ -42,9 +55,12 @@ bool pipeline_init(Pipeline *pipeline, Arena *arena, Diagnostics *diagnostics, c
         pipeline->passes.numerics = NUMERICS_EXACT;
     else if (numerics && strcmp(numerics, "fast") == 0)
         pipeline->passes.numerics = NUMERICS_FAST;
+    pipeline->passes.weights_bytes_max =
+        options->values[OPTION_MAX_WEIGHTS] ? option_bytes(options->values[OPTION_MAX_WEIGHTS]) : -1;
     pipeline->passes.plain = level && strcmp(level, "0") == 0;
     if (!choose_target(pipeline, march ? march : "x86-64-v2", &pipeline->target)) return false;
     pipeline->passes.target = pipeline->target;
+    if (!read_schedules(pipeline)) return false;
     return !schedule || choose_target(pipeline, schedule, &pipeline->passes.target);
 }
 
@@ -216,12 +232,20 @@ static bool run_pass(Pipeline *pipeline, const PassInfo *pass) {
     return graph_verify(pipeline->graph, pass->name) && dump_graph(pipeline, pass->name);
 }
 
+/* Because it is to be skipped, or one that it needs, or one that that one needs. */
+static bool is_left_out(const char *skipped, const PassInfo *pass) {
+    for (int depth = 0; pass && depth < pass_count; depth++) {
+        if (named_in(skipped, pass->name)) return true;
+        pass = pass_find(pass->needs);
+    }
+    return false;
+}
+
 bool pipeline_run_passes(Pipeline *pipeline) {
     const char *chosen = pipeline->options->values[OPTION_PASSES],
                *skipped = pipeline->options->values[OPTION_SKIP];
     if (pipeline->loops) return true;
     if (!dump_graph(pipeline, "build")) return false;
-    bool scheduled = false;
     if (chosen) {
         int count;
         const char **names = options_list(pipeline->arena, chosen, &count);
@@ -236,11 +260,11 @@ bool pipeline_run_passes(Pipeline *pipeline) {
         }
         return true;
     }
-    (void)scheduled;
     for (int i = 0; i < pass_count; i++) {
         const PassInfo *pass = &pass_infos[i];
-        if (pass->optional && (pipeline->passes.plain || named_in(skipped, pass->name))) continue;
+        if (pass->optional && (pipeline->passes.plain || is_left_out(skipped, pass))) continue;
         if (!run_pass(pipeline, pass)) return false;
+        if (pipeline->last_pass && strcmp(pipeline->last_pass, pass->name) == 0) break;
     }
     return true;
 }

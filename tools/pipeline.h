@@ -18,6 +18,7 @@ typedef struct Pipeline {
     VECTOR(const char *) files; /* read so far: sources, then weights */
     Text explanations;
     int phase; /* of --dump-phases */
+    const char *last_pass; /* where pipeline_run_passes stops; NULL: at the end */
 } Pipeline;
 
 /* Each returns false after reporting. */

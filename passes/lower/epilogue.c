@@ -180,6 +180,20 @@ static void fill_band(Kernel *kernel, Buffer *buffer, int axis, const Expr *low,
     kernel->body = outer;
 }
 
+void kernel_fill_padding(Kernel *kernel, const Value *value) {
+    const Layout *layout = value->type.layout;
+    for (int axis = 0; layout && axis < layout->count; axis++) {
+        const Piece *piece = &layout->pieces[axis];
+        const Expr *extent = value->type.dims[piece->axis];
+        int64_t elements;
+        if (piece->kind != PIECE_DIV || (expr_is_constant(extent, &elements) && elements % piece->block == 0))
+            continue;
+        Buffer *buffer = kernel_result(kernel, value);
+        const Expr *last = expr_add_constant(kernel->lowering->exprs, buffer->extents[axis], -1);
+        fill_band(kernel, buffer, axis, last, buffer->extents[axis]);
+    }
+}
+
 void kernel_fill_halos(Kernel *kernel) {
     const Op *op = kernel->cluster;
     for (int i = 0; i < op->result_count; i++) {

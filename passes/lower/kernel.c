@@ -333,6 +333,11 @@ const Expr *kernel_for_share(Kernel *kernel, const char *name, int axis, const E
     return kernel_for(kernel, name, number(kernel, 0), extent);
 }
 
+static bool divides(const Expr *extent, int64_t block) {
+    int64_t value;
+    return expr_is_constant(extent, &value) && value % block == 0;
+}
+
 Coordinates kernel_open_nest(Kernel *kernel, const Type *type, int lanes) {
     ExprTable *exprs = kernel->lowering->exprs;
     int rank = type->layout ? type->layout->count : type->rank;
@@ -350,6 +355,9 @@ Coordinates kernel_open_nest(Kernel *kernel, const Type *type, int lanes) {
     Share share = kernel_share(kernel, extents, rank - 1, type_count_max(type));
     for (int i = 0; i < rank; i++) {
         const Expr *index;
+        if (pieces[i].kind == PIECE_MOD && !divides(type->dims[pieces[i].axis], pieces[i].block))
+            extents[i] = expr_min(exprs, extents[i],
+                                  expr_sub(exprs, type->dims[pieces[i].axis], at.at[pieces[i].axis]));
         if (i + 1 < rank)
             index = kernel_for_share(kernel, "i", i, extents[i], &share);
         else

@@ -162,6 +162,9 @@ void kernel_prefetch_results(Kernel *kernel, TileShape shape, const Coordinates 
  * it. */
 Tile *kernel_value_at(Kernel *kernel, const Value *value, const Value *anchor, Tile *tile,
                       const Coordinates *coordinates, TileShape shape);
+/* Zeros in the last block of each split axis of |value|, where the axis may not fill it; before it is
+ * written. */
+void kernel_fill_padding(Kernel *kernel, const Value *value);
 /* Zeros around the stored results, where their layouts have halos. */
 void kernel_fill_halos(Kernel *kernel);
 /* The cluster around an op, or the op itself. */

@@ -102,6 +102,7 @@ void lower_relayout(Lowering *lowering, const Op *op, const Value *from, const V
     const Type *walked = to->type.layout ? &to->type : &from->type;
     int lanes = walked->layout || walked->rank ? move_lanes(lowering, to->type.dtype) : 1;
     kernel.width = lanes;
+    kernel_fill_padding(&kernel, to);
     Coordinates at = kernel_open_nest(&kernel, walked, lanes);
     Access read = kernel_access(&kernel, source, &from->type, &at),
            write = kernel_access(&kernel, target, &to->type, &at);
