@@ -28,4 +28,5 @@ packages_install() {
 
 # What the compiler is built from. libc6-dev and binutils also serve programs that use a compiled network.
 # shellcheck disable=SC2034 # for those who read this file
-BUILD_PACKAGES=(gcc libc6-dev binutils cmake ninja-build pkg-config flex bison llvm-19-dev libjansson-dev libzip-dev)
+BUILD_PACKAGES=(gcc libc6-dev binutils cmake ninja-build pkg-config flex bison llvm-19-dev libjansson-dev libzip-dev
+    libpng-dev libjpeg-dev)

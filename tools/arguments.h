@@ -5,6 +5,7 @@
 #define TENON_TOOLS_ARGUMENTS_H
 
 #include "ir/graph.h"
+#include "tools/pictures.h"
 
 /* Of a graph's entry or of a compiled one. */
 typedef struct EntrySignature {
@@ -18,11 +19,12 @@ typedef struct EntrySignature {
 typedef struct ArgumentWords {
     int input_count, dim_count;
     const char *const *inputs; /* NAME=@FILE.npy, NAME=@FILE.npz[:MEMBER], @FILE.npz, NAME=NUMBER,
-                                  NAME=random:SEED[:LIMIT] */
+                                  NAME=random:SEED[:LIMIT], NAME=@PICTURE[,@PICTURE..] */
     const char *const *dims;   /* NAME=NUMBER */
     bool fill; /* inputs that are not named are random; dims that nothing tells are the smallest, but 1 rather
                   than 0 */
-    uint64_t seed; /* of the first such input; each has its own */
+    uint64_t seed;           /* of the first such input; each has its own */
+    PictureOptions pictures; /* looked at only where an input is one */
 } ArgumentWords;
 
 typedef struct EntryArguments {

@@ -73,6 +73,10 @@ static int only_unknown(const Resolver *resolver, const Expr *expr) {
     return found;
 }
 
+int64_t extent_known(const Resolver *resolver, const Expr *expr) {
+    return only_unknown(resolver, expr) == -1 ? evaluate(resolver, expr) : -1;
+}
+
 /* Solves expr = extent for its one unknown dim; true when that became known. The value need not solve it
  * exactly: what does not fit is found when all shapes are compared. */
 static bool solve(Resolver *resolver, ExprTable *table, const Expr *expr, int64_t extent, const char *input) {
@@ -162,6 +166,7 @@ static void check_extents(Resolver *resolver) {
 void dims_resolve(Resolver *resolver) {
     const EntrySignature *signature = resolver->signature;
     for (int i = 0; i < resolver->words->dim_count; i++) read_dim_word(resolver, resolver->words->dims[i]);
+    if (!resolver->failed) pictures_fit(resolver);
     if (resolver->failed || !check_ranks(resolver)) return;
     match_shapes(resolver);
     for (int i = 0; i < signature->dim_count && !resolver->failed; i++) {

@@ -79,6 +79,14 @@ static void read_whole_file(Resolver *resolver, const char *path) {
                        resolver->signature->name);
 }
 
+/* "@photo.png", where there is but one input. */
+static bool read_lone_picture(Resolver *resolver, const char *text) {
+    InputSpec spec;
+    if (resolver->signature->input_count != 1 || !pictures_read_word(resolver, text, &spec)) return false;
+    if (!is_taken(resolver, 0)) resolver->specs[0] = spec;
+    return true;
+}
+
 static const char *input_list(const Resolver *resolver) {
     const char *list = "";
     for (int i = 0; i < resolver->signature->input_count; i++)
@@ -89,7 +97,7 @@ static const char *input_list(const Resolver *resolver) {
 
 static void read_input_word(Resolver *resolver, const char *word) {
     if (*word == '@') {
-        read_whole_file(resolver, word + 1);
+        if (!read_lone_picture(resolver, word + 1)) read_whole_file(resolver, word + 1);
         return;
     }
     const char *equals = strchr(word, '=');
@@ -112,6 +120,7 @@ static void read_input_word(Resolver *resolver, const char *word) {
     InputSpec *spec = &resolver->specs[index];
     char *end;
     double number = strtod(value, &end);
+    if (*value == '@' && pictures_read_word(resolver, value + 1, spec)) return;
     if (*value == '@')
         *spec = (InputSpec){.kind = INPUT_FILE, .source = open_tensor(resolver, value + 1, name)};
     else if (end != value && !*end)
@@ -234,7 +243,9 @@ void inputs_fill(Resolver *resolver, TensorSource *out_inputs) {
         }
         int64_t count = 1;
         for (int k = 0; k < input->rank; k++) count *= input->dims[k];
-        if (spec->kind == INPUT_FILE)
+        if (spec->kind == INPUT_PICTURES)
+            pictures_fill(resolver, spec, input, count);
+        else if (spec->kind == INPUT_FILE)
             copy_elements(resolver, spec->source, input, count);
         else if (spec->kind == INPUT_NUMBER)
             fill_number(resolver, spec->number, input, count);

@@ -7,6 +7,7 @@
 #include "runtime/abi.h"
 #include "runtime/pool.h"
 #include "tools/arguments.h"
+#include "tools/top.h"
 
 typedef struct Library {
     const char *path;
@@ -62,6 +63,7 @@ typedef struct RunLibraryOptions {
     const char *library, *model, *entry; /* model and entry may be NULL */
     LibraryCallOptions call;
     const char *output; /* .npy or .npz; NULL: results are printed */
+    const Top *top;
 } RunLibraryOptions;
 
 int run_library(Arena *arena, Diagnostics *diagnostics, const RunLibraryOptions *options);

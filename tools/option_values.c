@@ -1,5 +1,7 @@
 /* What the values of options may be, where a fixed set, a number or a name is expected. */
-#include "tools/options.h"
+#include "tools/image.h"
+#include "tools/pictures.h"
+#include "tools/top.h"
 
 #include "passes/passes.h"
 
@@ -35,6 +37,19 @@ static bool is_name(const char *value) {
     return value[0] && !*at && !isdigit((unsigned char)value[0]);
 }
 
+static bool is_size(const char *value) {
+    int height, width;
+    return picture_size_parse(value, &height, &width);
+}
+
+static bool are_numbers(const char *value, bool positive) {
+    double numbers[3];
+    int count = picture_numbers_parse(value, numbers);
+    for (int i = 0; i < count && positive; i++)
+        if (!(numbers[i] > 0)) return false;
+    return count > 0;
+}
+
 static bool are_passes(Arena *arena, const char *value) {
     int count;
     const char **names = options_list(arena, value, &count);
@@ -66,12 +81,23 @@ const char *option_value_expected(Arena *arena, int id, const char *value, char 
     case OPTION_NUMERICS: words = "exact default fast"; break;
     case OPTION_MAX_WEIGHTS:
         return option_bytes(value) >= 0 ? NULL : "a number of bytes, perhaps followed by K, M or G";
+    case OPTION_CHANNELS: words = "rgb bgr"; break;
     case OPTION_THREADS:
         if (command != 'C') return is_whole(value, 1, 1024) ? NULL : "a number of threads, 1 to 1024";
         words = "none pool";
         break;
     case OPTION_ERROR_LIMIT: return is_whole(value, 1, MANY) ? NULL : "a whole number above 0";
     case OPTION_SEED: return is_whole(value, 0, MANY) ? NULL : "a whole number";
+    case OPTION_RESIZE:
+    case OPTION_CROP: return is_size(value) ? NULL : "pixels, as 224, or height and width, as 224x320";
+    case OPTION_MEAN:
+        return are_numbers(value, false) ? NULL : "one number, or three with commas between them";
+    case OPTION_STD:
+        return are_numbers(value, true) ? NULL : "one number above 0, or three with commas between them";
+    case OPTION_PIXEL_LIMIT:
+        return is_whole(value, 1, IMAGE_EXTENT_MAX) ? NULL : "a number of pixels, 1 to 1073741824";
+    case OPTION_TOP: return top_parse(arena, value, &(Top){0}) ? NULL : "COUNT or NAME=COUNT, 1 to 1000000";
+    case OPTION_SCALE:
     case OPTION_TOLERANCE:
     case OPTION_MIN_TIME:
     case OPTION_FLOPS: return is_positive(value) ? NULL : "a number above 0";

@@ -112,3 +112,27 @@ bool tensors_write(Diagnostics *diagnostics, const char *path, const TensorSourc
     diagnose_error(diagnostics, E0601, (Span){0}, "%s: cannot be written: %s", path, strerror(errno));
     return false;
 }
+
+static bool print_text(Diagnostics *diagnostics, const Text *text) {
+    bool written = !text->length || fwrite(text->bytes, 1, text->length, stdout) == text->length;
+    written = fflush(stdout) == 0 && written;
+    if (!written)
+        diagnose_error(diagnostics, E0601, (Span){0}, "standard output: cannot be written: %s",
+                       strerror(errno));
+    return written;
+}
+
+bool results_show(Diagnostics *diagnostics, const TensorSource *tensors, int count, const char *path,
+                  const Top *top) {
+    Text text;
+    text_init(&text);
+    bool good = true;
+    if (top->count)
+        good = top_show(&text, diagnostics, top, tensors, count);
+    else
+        for (int i = 0; i < count && !path; i++) tensor_show(&text, &tensors[i]);
+    if (good && path) good = tensors_write(diagnostics, path, tensors, count);
+    good = good && print_text(diagnostics, &text);
+    text_deinit(&text);
+    return good;
+}

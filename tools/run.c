@@ -4,6 +4,7 @@
 #include "tools/library.h"
 #include "tools/pipeline.h"
 #include "tools/results.h"
+#include "tools/top.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -22,24 +23,19 @@ static ArgumentWords argument_words(Arena *arena, const Options *options, bool f
                            .dims = dims,
                            .dim_count = options->dims.count,
                            .fill = fill,
-                           .seed = 1};
+                           .seed = 1,
+                           .pictures = picture_options(options)};
 }
 
 static int show_results(Arena *arena, Diagnostics *diagnostics, const Entry *entry, Tensor *const *results,
-                        const char *path) {
+                        const char *path, const Top *top) {
     TensorSource *sources = NEW_ARRAY(arena, TensorSource, entry->output_count + 1);
     for (int i = 0; i < entry->output_count; i++)
         sources[i] = tensor_source(arena, results[i], entry->output_names[i], results[i]->dtype);
-    if (path) return tensors_write(diagnostics, path, sources, entry->output_count) ? 0 : 1;
-    Text text;
-    text_init(&text);
-    for (int i = 0; i < entry->output_count; i++) tensor_show(&text, &sources[i]);
-    fputs(text.bytes ? text.bytes : "", stdout);
-    text_deinit(&text);
-    return 0;
+    return results_show(diagnostics, sources, entry->output_count, path, top) ? 0 : 1;
 }
 
-static int interpret(Arena *arena, Diagnostics *diagnostics, const Options *options) {
+static int interpret(Arena *arena, Diagnostics *diagnostics, const Options *options, const Top *top) {
     Pipeline pipeline;
     if (!pipeline_init(&pipeline, arena, diagnostics, options, options->words.items[0])) return 1;
     if (!pipeline_load(&pipeline, false)) return 1;
@@ -57,7 +53,7 @@ static int interpret(Arena *arena, Diagnostics *diagnostics, const Options *opti
     Tensor **results = NEW_ARRAY(arena, Tensor *, entry->output_count + 1);
     bool wide = options->values[OPTION_DECLARED] == NULL;
     if (!interpret_entry(arena, diagnostics, entry, &arguments, wide, NULL, results)) return 1;
-    return show_results(arena, diagnostics, entry, results, options->values[OPTION_OUTPUT]);
+    return show_results(arena, diagnostics, entry, results, options->values[OPTION_OUTPUT], top);
 }
 
 int command_run(Arena *arena, Diagnostics *diagnostics, const Options *options) {
@@ -66,11 +62,15 @@ int command_run(Arena *arena, Diagnostics *diagnostics, const Options *options) 
         return 2;
     }
     const char *path = options->words.items[0], *threads = options->values[OPTION_THREADS];
-    if (ends_with(path, ".tn") || ends_with(path, ".tir")) return interpret(arena, diagnostics, options);
+    Top top;
+    if (!top_read(arena, diagnostics, options, &top)) return 1;
+    if (ends_with(path, ".tn") || ends_with(path, ".tir"))
+        return interpret(arena, diagnostics, options, &top);
     RunLibraryOptions run = {.library = path,
                              .model = options->values[OPTION_MODEL],
                              .entry = options->values[OPTION_ENTRY],
-                             .output = options->values[OPTION_OUTPUT]};
+                             .output = options->values[OPTION_OUTPUT],
+                             .top = &top};
     run.call.words = argument_words(arena, options, false);
     run.call.state = options->values[OPTION_STATE];
     run.call.threads = threads ? atoi(threads) : 1;

@@ -1,22 +1,6 @@
 #include "tools/library.h"
 #include "tools/results.h"
 
-#include <errno.h>
-#include <string.h>
-
-static bool show_results(Diagnostics *diagnostics, const LibraryCall *call) {
-    Text text;
-    text_init(&text);
-    for (uint32_t i = 0; i < call->entry->info->output_count; i++) tensor_show(&text, &call->outputs[i]);
-    bool written = !text.length || fwrite(text.bytes, 1, text.length, stdout) == text.length;
-    written = fflush(stdout) == 0 && written;
-    if (!written)
-        diagnose_error(diagnostics, E0601, (Span){0}, "standard output: cannot be written: %s",
-                       strerror(errno));
-    text_deinit(&text);
-    return written;
-}
-
 /* The state is written last: a run whose results were lost can be repeated. */
 static bool run(Arena *arena, Diagnostics *diagnostics, const RunLibraryOptions *options,
                 const Library *library, LibraryCall *call) {
@@ -25,8 +9,7 @@ static bool run(Arena *arena, Diagnostics *diagnostics, const RunLibraryOptions 
     if (!library_call_prepare(arena, diagnostics, library, &entry, &options->call, call)) return false;
     if (!library_call_run(diagnostics, call)) return false;
     int count = (int)entry.info->output_count;
-    bool good = options->output ? tensors_write(diagnostics, options->output, call->outputs, count)
-                                : show_results(diagnostics, call);
+    bool good = results_show(diagnostics, call->outputs, count, options->output, options->top);
     if (!good || !options->call.state) return good;
     return state_file_write(arena, diagnostics, library, options->call.state, call->call.state);
 }

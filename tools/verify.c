@@ -93,7 +93,8 @@ static ArgumentWords words_of(Arena *arena, const Options *options) {
                            .dims = dims,
                            .dim_count = options->dims.count,
                            .fill = true,
-                           .seed = seed ? strtoull(seed, NULL, 10) : 1};
+                           .seed = seed ? strtoull(seed, NULL, 10) : 1,
+                           .pictures = picture_options(options)};
 }
 
 /* Words that hand a tensor on would need files; the call's own buffers are overwritten instead. */
