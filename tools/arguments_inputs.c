@@ -82,8 +82,12 @@ static void read_whole_file(Resolver *resolver, const char *path) {
 /* "@photo.png", where there is but one input. */
 static bool read_lone_picture(Resolver *resolver, const char *text) {
     InputSpec spec;
-    if (resolver->signature->input_count != 1 || !pictures_read_word(resolver, text, &spec)) return false;
-    if (!is_taken(resolver, 0)) resolver->specs[0] = spec;
+    if (!resolver->signature->input_count || !pictures_read_word(resolver, text, &spec)) return false;
+    if (resolver->signature->input_count > 1)
+        argument_error(resolver, "%s: a picture is given to one input, by its name: %s=@%s", text,
+                       resolver->signature->input_names[0], text);
+    else if (!is_taken(resolver, 0))
+        resolver->specs[0] = spec;
     return true;
 }
 
