@@ -17,6 +17,7 @@ PILLOW = [
     (45, 60, 30, 40, 0x2b8363cb), (60, 45, 26, 20, 0xc6721f5d), (9, 14, 36, 56, 0x0d7c2bd8),
     (200, 31, 40, 6, 0x53882748), (45, 60, 7, 90, 0xb2bb2927), (64, 48, 64, 11, 0xe70d16b7),
 ]
+PILLOW_LUMA = (45, 60, 0x35602931)
 checks = 0
 
 
@@ -129,6 +130,14 @@ def crop(pixels, height, width):
     return pixels[top:top + height, left:left + width]
 
 
+def luma_of_pillow():
+    height, width, crc = PILLOW_LUMA
+    got = run(SOURCE, "grey", write("photo.png", png.photo(height, width)))
+    check("luma", got, luma(png.photo(height, width)), 1)
+    if zlib.crc32(got.tobytes()) != crc:
+        sys.exit("luma: not the pixels that Pillow makes")
+
+
 def resizing():
     for old_height, old_width, height, width, crc in PILLOW:
         pixels = png.photo(old_height, old_width)
@@ -200,6 +209,6 @@ def batches():
     check("batch on channels", run(SOURCE, "last", words, "--resize=8x12"), expected.transpose(0, 2, 3, 1), 1.01 / 255)
 
 
-for test in (png_forms, jpeg_forms, resizing, shorter_side, cutting, numbers, batches):
+for test in (png_forms, jpeg_forms, luma_of_pillow, resizing, shorter_side, cutting, numbers, batches):
     test()
 print(f"{checks} checks")
