@@ -1,4 +1,4 @@
-/* The peer side: ONNX Runtime through its C function table. The Python wheel brings the library but no
+/* ONNX Runtime through its C function table. The Python wheel brings the library but no
  * header; the table only ever grows, so the places of its older functions are fixed. */
 #include "bench/bench.h"
 
@@ -95,11 +95,11 @@ static void onnxruntime_run(void *self) {
     status_check(engine->table, status);
 }
 
-Engine onnxruntime_open(const Network *network, int threads) {
+Engine onnxruntime_open(const Network *network, const char *library, int threads) {
     OnnxRuntimeEngine *engine = calloc(1, sizeof *engine);
     if (engine == NULL) fail("out of memory");
-    Engine result = {engine, onnxruntime_run, tensors_copy(&network->outputs)};
-    engine->table = table_load(network->onnxruntime);
+    Engine result = {"onnxruntime", engine, onnxruntime_run, tensors_copy(&network->outputs)};
+    engine->table = table_load(library);
     engine->run = (RunFunction)engine->table[RUN];
     engine->session = session_create(engine->table, network->onnx, threads);
     engine->input_count = network->inputs.count;

@@ -1,4 +1,4 @@
-/* The Tenon side: one library, its first entry, called through the uniform call of runtime/abi.h. */
+/* Tenon: one library, its first entry, called through the uniform call of runtime/abi.h. */
 #include "bench/bench.h"
 
 #include <dlfcn.h>
@@ -75,7 +75,7 @@ Engine tenon_open(const Network *network, const tenon_executor *executor) {
     if (executor != NULL && model->threads != 1) fail("%s takes no executor", network->library);
     TenonEngine *engine = calloc(1, sizeof *engine);
     if (engine == NULL) fail("out of memory");
-    Engine result = {engine, tenon_run, tensors_copy(&network->outputs)};
+    Engine result = {"tenon", engine, tenon_run, tensors_copy(&network->outputs)};
     engine->entry = model->entries;
     memcpy(engine->dims, network->dims, sizeof engine->dims);
     entry_check(engine, network);

@@ -23,6 +23,9 @@ class Network:
     weights: dict = dataclasses.field(default_factory=dict)  # by PyTorch's names
     constants: dict = None                                   # of the ONNX graph; None: the weights
     dims: list = dataclasses.field(default_factory=list)     # (name, bounds, value): the first extent of all tensors
+    reads: list = dataclasses.field(default_factory=list)    # (bytes, times): what a call must read, step by step
+    independent_reads: int = 1                               # as many of them can go on at the same time
+    product_flops: float = 0                                 # what it must multiply beside, for all steps at once
 
     def source(self):
         """The .tn text."""
@@ -161,32 +164,6 @@ def mlp(name):
         [_gemm("x", "fc1", "g1"), ("Sigmoid", ["g1"], ["s"], {}), _gemm("s", "fc2", "g2"),
          ("Softmax", ["g2"], ["y"], {"axis": -1})],
         2 * (784 * 128 + 128 * 10), weights)
-
-
-def lstm(name, hidden, steps):
-    """One LSTM layer, input size = hidden size. One step takes and returns its state; more steps begin at zero."""
-    weights, bound = Weights(name), 1 / np.sqrt(hidden)
-    for tensor, shape in (("weight_ih_l0", (4 * hidden, hidden)), ("weight_hh_l0", (4 * hidden, hidden)),
-                          ("bias_ih_l0", (4 * hidden,)), ("bias_hh_l0", (4 * hidden,))):
-        weights.uniform(f"lstm.{tensor}", shape, bound)
-
-    def reordered(tensor):                       # gates i, f, g, o to ONNX's i, o, f, g
-        i, f, g, o = np.split(weights[f"lstm.{tensor}"], 4)
-        return np.concatenate([i, o, f, g])[None]
-
-    constants = {"W": reordered("weight_ih_l0"), "R": reordered("weight_hh_l0"),
-                 "B": np.concatenate([reordered("bias_ih_l0"), reordered("bias_hh_l0")], axis=1)}
-    state, attributes = (1, 1, hidden), {"hidden_size": hidden}
-    members, flops = [f"layer lstm = LSTM({hidden}, {hidden});"], 2 * steps * 8 * hidden * hidden
-    if steps == 1:
-        return Network(name, [("x", state), ("h", state), ("c", state)], [("h_out", state), ("c_out", state)],
-                       members, ["_, h, c = lstm(x, h0=h, c0=c);", "return h, c;"],
-                       [("LSTM", ["x", "W", "R", "B", "", "h", "c"], ["", "h_out", "c_out"], attributes)],
-                       flops, weights, constants)
-    return Network(name, [("x", (steps, 1, hidden))],
-                   [("y", (steps, 1, hidden), (steps, 1, 1, hidden)), ("h", state), ("c", state)],
-                   members, ["return lstm(x);"], [("LSTM", ["x", "W", "R", "B"], ["y", "h", "c"], attributes)],
-                   flops, weights, constants)
 
 
 def softmax(name, rows, columns):

@@ -30,12 +30,33 @@ static void tensor_add(TensorList *list, char *text) {
     for (int32_t i = 0; i < tensor->extents.rank; i++) tensor->count *= (size_t)tensor->extents.values[i];
 }
 
+/* NAME:LIBRARY */
+static void peer_add(Options *options, char *text) {
+    if (options->peer_count == ENGINES_MAX - 1) fail("more than %d peers", ENGINES_MAX - 1);
+    char *colon = strchr(text, ':');
+    if (colon == NULL) fail("a peer is NAME:LIBRARY, not %s", text);
+    *colon = '\0';
+    options->peers[options->peer_count++] = (Peer){.name = text, .library = colon + 1};
+}
+
+/* BYTES:TIMES */
+static void read_add(Options *options, const char *text) {
+    if (options->read_count == READS_MAX) fail("more than %d reads", READS_MAX);
+    char *end;
+    Read read = {.bytes = strtoull(text, &end, 10)};
+    read.times = *end == ':' ? atof(end + 1) : 0;
+    if (read.bytes == 0 || !(read.times > 0)) fail("a read is BYTES:TIMES, not %s", text);
+    options->reads[options->read_count++] = read;
+}
+
 Options options_parse(int argc, char **argv) {
     static const struct option table[] = {
         {"library", required_argument, NULL, 'l'},
         {"info", required_argument, NULL, 'n'},
         {"onnx", required_argument, NULL, 'm'},
-        {"onnxruntime", required_argument, NULL, 'r'},
+        {"peer", required_argument, NULL, 'p'},
+        {"read", required_argument, NULL, 'r'},
+        {"product-flops", required_argument, NULL, 'q'},
         {"input", required_argument, NULL, 'i'},
         {"output", required_argument, NULL, 'o'},
         {"dim", required_argument, NULL, 'd'},
@@ -53,7 +74,9 @@ Options options_parse(int argc, char **argv) {
         case 'l': network->library = optarg; break;
         case 'n': network->info_name = optarg; break;
         case 'm': network->onnx = optarg; break;
-        case 'r': network->onnxruntime = optarg; break;
+        case 'p': peer_add(&options, optarg); break;
+        case 'r': read_add(&options, optarg); break;
+        case 'q': options.product_flops = atof(optarg); break;
         case 'i': tensor_add(&network->inputs, optarg); break;
         case 'o': tensor_add(&network->outputs, optarg); break;
         case 'd':
@@ -69,9 +92,8 @@ Options options_parse(int argc, char **argv) {
         }
     }
     if ((network->library == NULL) != (network->info_name == NULL)) fail("--library and --info go together");
-    if ((network->onnx == NULL) != (network->onnxruntime == NULL))
-        fail("--onnx and --onnxruntime go together");
-    if (network->library == NULL && network->onnx == NULL) fail("nothing to measure");
+    if (options.peer_count > 0 && network->onnx == NULL) fail("peers need --onnx");
+    if (network->library == NULL && options.peer_count == 0) fail("nothing to measure");
     if (options.busy && options.threads != 1) fail("--busy is for one thread");
     return options;
 }

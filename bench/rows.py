@@ -5,6 +5,7 @@ import typing
 
 import models
 import networks
+import recurrent
 
 
 @dataclasses.dataclass
@@ -19,6 +20,7 @@ class Row:
 # Row pattern: (what is judged, its least value with one thread, with two; None: no bar).
 #   share   part of the FMA peak measured in the same run, counting the multiply-adds of the direct algorithm
 #   ratio   ONNX Runtime's time over ours
+# A row that must read matrices step after step is also held against that reading: BOUND_LEAST, for information.
 BARS = {
     "avx512": {
         "kernel *": ("share", 0.93, None),
@@ -29,6 +31,29 @@ BARS = {
         "pointwise *": ("share", 0.85, None),
         "lenet5": ("ratio", 1.8, None),
         "mlp": ("ratio", 1.4, None),
+        "lstm H=64 T=1": ("ratio", 3.5, None),
+        "lstm H=128 T=1": ("ratio", 1.8, None),
+        "lstm H=256 T=1": ("ratio", 1.3, None),
+        "lstm H=512 T=1": ("ratio", 1.1, None),
+        "gru H=64 T=1": ("ratio", 3.5, None),
+        "gru H=128 T=1": ("ratio", 1.8, None),
+        "gru H=256 T=1": ("ratio", 1.3, None),
+        "gru H=512 T=1": ("ratio", 1.1, None),
+        "lstm H=64 T=100": ("ratio", 1.3, 1.7),
+        "lstm H=128 T=100": ("ratio", 1.08, 1.4),
+        "lstm H=256 T=100": ("ratio", 1.1, 1.15),
+        "lstm H=512 T=100": ("ratio", 1.05, 1.1),
+        "gru H=64 T=100": ("ratio", 1.3, None),
+        "gru H=128 T=100": ("ratio", 1.1, None),
+        "gru H=256 T=100": ("ratio", 1.1, None),
+        "gru H=512 T=100": ("ratio", 1.05, None),
+        "bilstm H=64 T=100": ("ratio", 1.1, 1.6),
+        "bilstm H=128 T=100": ("ratio", 1.1, 1.6),
+        "bilstm H=256 T=100": ("ratio", 1.1, 1.4),
+        "bilstm H=512 T=100": ("ratio", 1.05, 1.2),
+        "rnn H=128 T=100": ("ratio", 1.4, None),
+        "seq2seq *": ("ratio", 1.5, None),
+        "convlstm *": ("ratio", 2.2, None),
         "net vgg16": ("ratio", 2.4, 2.2),
         "net resnet18": ("ratio", 1.8, 1.4),
         "net googlenet": ("ratio", 1.6, 1.4),
@@ -48,6 +73,29 @@ BARS = {
         "pointwise *": ("share", 0.85, None),
         "lenet5": ("ratio", 2.0, None),
         "mlp": ("ratio", 1.4, None),
+        "lstm H=64 T=1": ("ratio", 3.5, None),
+        "lstm H=128 T=1": ("ratio", 2.0, None),
+        "lstm H=256 T=1": ("ratio", 1.4, None),
+        "lstm H=512 T=1": ("ratio", 1.1, None),
+        "gru H=64 T=1": ("ratio", 4.0, None),
+        "gru H=128 T=1": ("ratio", 2.0, None),
+        "gru H=256 T=1": ("ratio", 1.4, None),
+        "gru H=512 T=1": ("ratio", 1.1, None),
+        "lstm H=64 T=100": ("ratio", 1.25, 1.5),
+        "lstm H=128 T=100": ("ratio", 1.2, 1.7),
+        "lstm H=256 T=100": ("ratio", 1.2, 1.4),
+        "lstm H=512 T=100": ("ratio", 1.15, 1.15),
+        "gru H=64 T=100": ("ratio", 1.4, None),
+        "gru H=128 T=100": ("ratio", 1.3, None),
+        "gru H=256 T=100": ("ratio", 1.25, None),
+        "gru H=512 T=100": ("ratio", 1.2, None),
+        "bilstm H=64 T=100": ("ratio", 1.15, 1.9),
+        "bilstm H=128 T=100": ("ratio", 1.15, 2.0),
+        "bilstm H=256 T=100": ("ratio", 1.15, 1.4),
+        "bilstm H=512 T=100": ("ratio", 1.1, 1.2),
+        "rnn H=128 T=100": ("ratio", 1.4, None),
+        "seq2seq *": ("ratio", 1.5, None),
+        "convlstm *": ("ratio", 2.2, None),
         "net vgg16": ("ratio", 2.7, 2.3),
         "net resnet18": ("ratio", 1.9, 1.4),
         "net googlenet": ("ratio", 1.7, 1.4),
@@ -59,6 +107,8 @@ BARS = {
         "net autoencoder": ("ratio", 1.1, 1.0),
     },
 }
+
+BOUND_LEAST = {True: 0.85, False: 0.75}  # by whether the matrices fit the L2 cache of their core
 
 
 def bar_find(name, isa, threads):
@@ -84,14 +134,22 @@ def _pointwise(narrow, wide, size):
                lambda name: models.conv_chain(name, size, [(narrow, wide, 1), (wide, narrow, 1)] * 2), layers=4)
 
 
-def _lstm(hidden, steps):
-    return Row(f"lstm H={hidden} T={steps}", lambda name: models.lstm(name, hidden, steps))
+def _step(kind, hidden):
+    return Row(f"{kind.lower()} H={hidden} T=1", lambda name: recurrent.step(name, kind, hidden))
+
+
+def _sequence(kind, hidden, directions=1):
+    prefix = "bi" if directions == 2 else ""
+    return Row(f"{prefix}{kind.lower()} H={hidden} T=100",
+               lambda name: recurrent.sequence(name, kind, hidden, 100, directions))
 
 
 def _net(name, network, *arguments):
     """A whole network: takes long, so only when asked for."""
     return Row(f"net {name}", lambda identifier: network(identifier, *arguments), asked=True)
 
+
+HIDDEN = (64, 128, 256, 512)
 
 # Kernels: A, B and the result fit L2, and the rows divide into full tiles of 14 and of 6.
 ROWS = [
@@ -113,7 +171,12 @@ ROWS = [
     Row("lenet5", models.lenet5),
     Row("lenet5 N=1..64", lambda name: models.lenet5(name, [("N", "1..64", 1)]), dims=(1,)),
     Row("mlp", models.mlp),
-    *(_lstm(hidden, steps) for steps in (1, 100) for hidden in (64, 128, 256)),
+    *(_step(kind, hidden) for kind in ("LSTM", "GRU") for hidden in HIDDEN),
+    *(_sequence(kind, hidden) for kind in ("LSTM", "GRU") for hidden in HIDDEN),
+    *(_sequence("LSTM", hidden, directions=2) for hidden in HIDDEN),
+    _sequence("RNN", 128),
+    Row("seq2seq H=256", lambda name: recurrent.seq2seq(name, 256, 1000, 20)),
+    Row("convlstm 64@32", lambda name: recurrent.conv_lstm_step(name, 64, 32, 3)),
     Row("gemv 512x512", _linear(1, 512, 512)),
     Row("gemv 1024x1024", _linear(1, 1024, 1024)),
     Row("softmax 197x197", lambda name: models.softmax(name, 197, 197)),
