@@ -1,4 +1,4 @@
-"""Whole convolutional networks: AlexNet, VGG-16, GoogLeNet, ResNets, SE-ResNet-50, MobileNet, an autoencoder.
+"""Whole convolutional networks: AlexNet, VGG, GoogLeNet, ResNets, SE-ResNet-50, MobileNet, SqueezeNet, an autoencoder.
 
 Each is described once, layer after layer, and a Builder writes the description down as .tn and as ONNX. The weights are
 random, scaled after He, and normalisation is left as separate nodes in both: folding it is the engines' work.
@@ -220,6 +220,22 @@ def mobilenet(name):
         x = b.relu(b.batch_norm(b.conv(x, cin, 3, stride, padding=1, groups=cin, bias=False)))
         x = b.relu(b.batch_norm(b.conv(x, cout, 1, bias=False)))
     return b.network(b.linear(b.flatten(b.global_pool(x)), 1000))
+
+
+def squeezenet(name):
+    """Version 1.1, as torchvision's."""
+    b = Builder(name, PICTURE)
+
+    def fire(x, squeezed, expanded):
+        x = b.relu(b.conv(x, squeezed, 1))
+        return b.concat([b.relu(b.conv(x, expanded, 1)), b.relu(b.conv(x, expanded, 3, padding=1))])
+
+    x = b.relu(b.conv(b.input, 64, 3, stride=2))
+    for units in (((16, 64), (16, 64)), ((32, 128), (32, 128)), ((48, 192), (48, 192), (64, 256), (64, 256))):
+        x = b.max_pool(x, 3, 2, ceil=True)
+        for squeezed, expanded in units:
+            x = fire(x, squeezed, expanded)
+    return b.network(b.flatten(b.global_pool(b.relu(b.conv(x, 1000, 1)))))
 
 
 def autoencoder(name):

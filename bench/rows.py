@@ -184,11 +184,13 @@ ROWS = [
     Row("layer_norm 197x768", lambda name: models.layer_norm(name, 197, 768)),
     _net("alexnet", networks.alexnet),
     _net("vgg16", networks.vgg, (2, 2, 3, 3, 3)),
+    _net("vgg19", networks.vgg, (2, 2, 4, 4, 4)),
     _net("googlenet", networks.googlenet, False),
     _net("googlenet lrn", networks.googlenet, True),
     _net("resnet18", networks.resnet, (2, 2, 2, 2), False),
     _net("resnet50", networks.resnet, (3, 4, 6, 3), True),
     _net("seresnet50", networks.resnet, (3, 4, 6, 3), True, True),
     _net("mobilenet", networks.mobilenet),
+    _net("squeezenet", networks.squeezenet),
     _net("autoencoder", networks.autoencoder),
 ]
