@@ -131,9 +131,10 @@ def conv_lstm_step(name, channels, size, kernel):
          "c = sigmoid(f) * c + sigmoid(i) * tanh(g);", "return sigmoid(o) * tanh(c), c;"],
         [("Concat", ["x", "h"], ["xh"], {"axis": 1}),
          ("Conv", ["xh", "conv.weight", "conv.bias"], ["z"], {"kernel_shape": [kernel] * 2, "pads": [kernel // 2] * 4}),
-         ("Split", ["z"], ["zi", "zf", "zg", "zo"], {"axis": 1}),
+         ("Split", ["z", "gates"], ["zi", "zf", "zg", "zo"], {"axis": 1}),
          ("Sigmoid", ["zi"], ["i"], {}), ("Sigmoid", ["zf"], ["f"], {}), ("Sigmoid", ["zo"], ["o"], {}),
          ("Tanh", ["zg"], ["g"], {}), ("Mul", ["f", "c"], ["kept"], {}), ("Mul", ["i", "g"], ["new"], {}),
          ("Add", ["kept", "new"], ["c_out"], {}), ("Tanh", ["c_out"], ["squashed"], {}),
          ("Mul", ["o", "squashed"], ["h_out"], {})],
-        2 * size * size * 4 * channels * 2 * channels * kernel * kernel, weights)
+        2 * size * size * 4 * channels * 2 * channels * kernel * kernel, weights,
+        {**weights, "gates": np.full(4, channels, np.int64)})

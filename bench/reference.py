@@ -138,7 +138,7 @@ OPS = {
     "Relu": lambda x: np.maximum(x, 0),
     "Sigmoid": _sigmoid,
     "Softmax": _softmax,
-    "Split": lambda x, axis: np.split(x, 4, axis=axis),
+    "Split": lambda x, sizes, axis: np.split(x, np.cumsum(sizes)[:-1], axis=axis),
     "Squeeze": lambda x, axes: x.squeeze(tuple(axes)),
     "Tanh": np.tanh,
 }
