@@ -160,6 +160,7 @@ static bool yields_blocks(const Op *op, int *out_channel) {
     const Op *anchor = anchor_of(op), *conv = scheduled_conv(op);
     if (conv) {
         *out_channel = channel_axis(conv);
+        if (expr_value(conv->results[0]->type.dims[*out_channel]) % CHANNEL_BLOCK) return false;
         return has_variant(op, "direct") || has_variant(op, "depthwise") || is_winograd(op);
     }
     if (op->kind == OP_CONCAT) return joins_blocks(op, out_channel);
@@ -375,8 +376,8 @@ static void flatten_pointwise(Module *module, Op *op) {
     }
     const Layout *layouts[2] = {conv->operands[0]->type.layout, op->results[0]->type.layout};
     for (int i = 0; i < 2; i++) {
-        if (!is_blocked(layouts[i])) return;
-        for (int j = 0; j < layouts[i]->count; j++)
+        if (!is_blocked(layouts[i]) && (i == 0 || layouts[i])) return;
+        for (int j = 0; layouts[i] && j < layouts[i]->count; j++)
             if (layouts[i]->pieces[j].halo_before || layouts[i]->pieces[j].halo_after) return;
     }
     Schedule *flat = NEW(module->arena, Schedule);

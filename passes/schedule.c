@@ -124,6 +124,8 @@ static Schedule direct_schedule(const TargetInfo *target, const Op *op) {
         vectors = 2;
     else if (per_block == 1 && outputs % 48 == 0)
         vectors = 3;
+    else if (per_block == 1 && outputs > 256)
+        vectors = 2; /* the last panel is padded */
     for (int i = 2; i < w->rank; i++) terms *= extent(w, i);
     bool pointwise = terms == extent(w, 1);
     int64_t pixels = pointwise && w->rank == 4 ? width * extent(y, y->rank - 2) : width;
@@ -180,7 +182,9 @@ static bool conv_schedule(const TargetInfo *target, const Op *op, Schedule *out)
         return true;
     }
     if (op_int(op, ATTR_GROUPS, 1) != 1) return false;
-    if (op->operands[1]->kind == VALUE_CONSTANT && extent(w, 0) % 16 == 0) {
+    /* Other numbers of channels leave the last panel of weights partly empty. */
+    bool wide = extent(w, 0) % 16 == 0 || (extent(w, 0) > 32 && extent(w, 1) >= 16);
+    if (op->operands[1]->kind == VALUE_CONSTANT && wide) {
         *out = direct_schedule(target, op);
         return true;
     }
@@ -244,7 +248,7 @@ static const char *misfit(const TargetInfo *target, const Op *op, const Schedule
     if (given->rows * given->vectors + (given->rows > 1 ? given->vectors : 0) + 1 + !target->has_fma >
         target->register_count)
         return "its tile needs more registers than the target has";
-    if (blocked && !either && (width % 16 != 0 || extent(w, 0) % width != 0))
+    if (blocked && !either && (width % 16 != 0 || (extent(w, 0) % 16 == 0 && extent(w, 0) % width != 0)))
         return "its vectors do not divide the output channels in blocks of 16";
     if (strcmp(rule->variant, "depthwise") == 0 && width != 16) return "depthwise tiles are 16 channels wide";
     if (given->items < 0 || given->items > 16) return "there are at most 16 work items";

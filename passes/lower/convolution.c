@@ -227,13 +227,30 @@ static int64_t panel_terms(const Convolution *c) {
     return terms;
 }
 
+/* Opens a loop over panels; the channels of one in the result, and in the weights, whose last panel may be
+ * padded. */
+static const Expr *open_panels(Convolution *c, const Expr *low, const Expr *high,
+                               const Expr **out_in_weights) {
+    Kernel *kernel = c->kernel;
+    ExprTable *exprs = kernel->lowering->exprs;
+    int64_t outputs = expr_value(c->w_type->dims[0]), width = kernel->width;
+    if (outputs % width == 0) {
+        const Expr *panel = expr_scale(exprs, kernel_for(kernel, "p", low, high), width);
+        return *out_in_weights = expr_add(exprs, panel, lane_symbol(kernel));
+    }
+    const Expr *end = expr_min(exprs, expr_scale(exprs, high, width), number(kernel, outputs));
+    const Expr *first = kernel_lanes(kernel, "p", expr_scale(exprs, low, width), end, (int)width);
+    const Expr *panel = expr_scale(exprs, expr_floordiv(exprs, first, number(kernel, width)), width);
+    *out_in_weights = expr_add(exprs, panel, lane_symbol(kernel));
+    return expr_add(exprs, first, lane_symbol(kernel));
+}
+
 /* All panels over all lines (or pixels) of a region. */
 static void direct_region(Convolution *c, Coordinates at, Region region, bool flat) {
     Kernel *kernel = c->kernel;
     ExprTable *exprs = kernel->lowering->exprs;
-    const Expr *width = c->axes[c->spatial - 1].count, *zero = number(kernel, 0);
-    const Expr *panel = kernel_for(kernel, "p", region.panel_low, region.panel_high);
-    const Expr *channel = expr_add(exprs, expr_scale(exprs, panel, kernel->width), lane_symbol(kernel));
+    const Expr *width = c->axes[c->spatial - 1].count, *zero = number(kernel, 0), *in_weights;
+    const Expr *channel = open_panels(c, region.panel_low, region.panel_high, &in_weights);
     at.at[c->first - 1] = channel;
     const Expr *passed, *pixels = expr_sub(exprs, region.high, region.low);
     if (flat) {
@@ -253,7 +270,7 @@ static void direct_region(Convolution *c, Coordinates at, Region region, bool fl
     TileShape shape = {ROWS_SYMBOLIC, c->shape.vectors, c->shape.lanes};
     Range ranges[REDUCTION_DEPTH_MAX];
     Coordinates x_at, w_at;
-    w_at.at[0] = channel;
+    w_at.at[0] = in_weights;
     int depth = reduction_nest(c, &at, ranges, &x_at, &w_at);
     Tile *initial = load_bias(c, channel, shape);
     Coordinates places = outputs_at(c, &at);
@@ -288,7 +305,7 @@ static void lower_direct(Convolution *c, const Schedule *schedule) {
     bool flat = strcmp(schedule->variant, "pointwise") == 0;
     const Expr *zero = number(kernel, 0), *extent = c->spatial == 2 ? c->axes[0].count : number(kernel, 1);
     if (flat) extent = expr_mul(exprs, extent, c->axes[1].count);
-    const Expr *panels = expr_floordiv(exprs, c->type->dims[c->first - 1], number(kernel, kernel->width));
+    const Expr *panels = expr_ceildiv(exprs, c->type->dims[c->first - 1], number(kernel, kernel->width));
     Region region = {zero, panels, zero, extent};
     if (c->item) region = item_region(c, region, schedule->items, flat);
     Coordinates at;
