@@ -128,6 +128,7 @@ typedef struct Schedule {
     int items;                /* of a parallel loop */
     int64_t chunk;            /* terms of a sum added up before they join the total */
     int64_t block;            /* rows of a super-tile, 0: no such loop */
+    bool zigzag;              /* in a scan: every other step walks the panels backwards */
     int prefetch;             /* what tiles ask for ahead of time: PREFETCH_.. */
 } Schedule;
 

@@ -20,6 +20,7 @@ void schedule_print(Text *text, const Schedule *schedule) {
     } numbers[] = {{"items", schedule->items},
                    {"chunk", schedule->chunk},
                    {"block", schedule->block},
+                   {"zigzag", schedule->zigzag},
                    {"prefetch", schedule->prefetch}};
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
         if (!numbers[i].value) continue;
@@ -52,12 +53,14 @@ Schedule *reader_schedule(Reader *reader) {
             schedule->chunk = reader_integer(reader);
         } else if (strcmp(key, "block") == 0) {
             schedule->block = reader_integer(reader);
+        } else if (strcmp(key, "zigzag") == 0) {
+            schedule->zigzag = reader_integer(reader) != 0;
         } else if (strcmp(key, "prefetch") == 0) {
             schedule->prefetch = (int)reader_integer(reader);
         } else {
-            reader_error(reader, span,
-                         "a schedule has no '%s'; keys are variant, tile, items, chunk, block, prefetch",
-                         key);
+            reader_error(
+                reader, span,
+                "a schedule has no '%s'; keys are variant, tile, items, chunk, block, zigzag, prefetch", key);
         }
         if (!reader_take_mark(reader, ',')) break;
     }

@@ -291,6 +291,18 @@ static Value *linear_input(Module *module, const PassOptions *options, Op *op, c
     return relaid(module, op, x, map_layout(module, type->rank, 0, false, &halo));
 }
 
+/* Panels of |panel| units of each group. */
+static void interleave_gates(Module *module, const Op *cluster, Op *linear) {
+    int64_t units = gate_units(cluster),
+            groups = expr_value(linear->results[0]->type.dims[linear->results[0]->type.rank - 1]) / units,
+            panel = (int64_t)cluster->schedule->vectors / groups * cluster->schedule->lanes;
+    linear->operands[1] = interleave_constant(module, linear->operands[1], groups, units, panel,
+                                              packed_matrix(module, cluster->schedule));
+    if (linear->operand_count > 2)
+        linear->operands[2] = interleave_constant(module, linear->operands[2], groups, units, panel, NULL);
+    op_set_ints(module, linear, ATTR_INTERLEAVE, (int64_t[]){groups, units, panel}, 3);
+}
+
 /* ---- Every op in turn ---- */
 
 static void replace_operand(Op *op, const Op *anchor, int index, Value *value) {
@@ -342,6 +354,9 @@ static void lay_out_op(Module *module, const PassOptions *options, Op *op) {
         } else if (has_variant(op, "direct") || has_variant(op, "depthwise"))
             replace_operand(op, conv, 1,
                             relaid(module, op, conv->operands[1], packed_weights(module, op, conv)));
+    } else if (anchor->kind == OP_LINEAR && has_variant(op, "gates")) {
+        want_rows(module, op, (Op *)anchor);
+        interleave_gates(module, op, (Op *)anchor);
     } else if (anchor->kind == OP_LINEAR && has_variant(op, "dense")) {
         want_rows(module, op, (Op *)anchor);
         if (anchor->operands[1]->kind == VALUE_CONSTANT)

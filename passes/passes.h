@@ -45,6 +45,14 @@ const PassInfo *pass_find(const char *name);
  * the later of equals; -1: it has rank 1. The other axes become loops around. */
 int linear_row_axis(const Type *type);
 
+/* Elements of one part, where |cluster| was made by fuse_gates; else 0. */
+int64_t gate_units(const Op *cluster);
+
+/* |constant|, weights [groups * units, K] or a bias [groups * units], with the rows of a linear layer's
+ * `interleave`, in |layout| (NULL: row major): a recipe. */
+Value *interleave_constant(Module *module, Value *constant, int64_t groups, int64_t units, int64_t panel,
+                           const Layout *layout);
+
 /* The loop module of a graph whose passes have run. NULL: errors were reported. */
 LoopModule *lower_module(Module *module, const PassOptions *options);
 

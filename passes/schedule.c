@@ -12,7 +12,13 @@
 
 #include <string.h>
 
-enum { ITEMS_MAX = 8, VECTORS_MAX = 12, ITEM_FLOPS = 1000000, PREFETCH_TILES = 30 };
+enum {
+    ITEMS_MAX = 8,
+    VECTORS_MAX = 12,
+    ITEM_FLOPS = 1000000,
+    PREFETCH_TILES = 30,
+    FIRST_CACHE_BYTES = 32 << 10
+};
 
 typedef struct Shape {
     int64_t rows_min, rows, outputs, terms; /* rows: the most */
@@ -90,6 +96,25 @@ static Schedule linear_schedule(const TargetInfo *target, const Op *op) {
     Shape shape = {axis >= 0 ? x->dims[axis]->min : 1, axis >= 0 ? extent(x, axis) : 1, extent(w, 0),
                    extent(w, 1)};
     return dense_schedule(target, &shape, x->dtype);
+}
+
+/* A layer whose result is cut into groups: a panel holds the same units of each, so that a tile can finish
+ * them. */
+static Schedule gates_schedule(const TargetInfo *target, const Op *op, int64_t units) {
+    const Type *x = &op->operands[0]->type;
+    int lanes = lanes_of(target, x->dtype), axis = linear_row_axis(x);
+    int64_t groups = extent(&op->results[0]->type, op->results[0]->type.rank - 1) / units;
+    int64_t rows = axis >= 0 ? extent(x, axis) : 1, per_group = rows >= 4 ? 1 : clamp(8 / groups, 1, 4);
+    while (per_group > 1 && per_group * lanes > units) per_group--;
+    while (per_group > 1 && rows_that_fit(target, (int)(groups * per_group)) < 1) per_group--;
+    Schedule schedule = {.variant = "gates", .vectors = (int)(groups * per_group), .lanes = lanes};
+    schedule.rows = (int)clamp(rows, 1, clamp(rows_that_fit(target, schedule.vectors), 1, 28));
+    int64_t panels = (units + per_group * lanes - 1) / (per_group * lanes);
+    schedule.items = (int)items_for(2 * rows * groups * units * extent(x, x->rank - 1), panels);
+    int64_t weights_bytes = groups * units * extent(x, x->rank - 1) * 4;
+    schedule.zigzag =
+        panels > 1 && weights_bytes > FIRST_CACHE_BYTES / 2 && weights_bytes <= 2 * target->l2_bytes;
+    return schedule;
 }
 
 static Schedule matmul_schedule(const TargetInfo *target, const Op *op) {
@@ -221,8 +246,11 @@ static Schedule winograd_schedule(const TargetInfo *target, const Op *op) {
 
 static bool choose(const TargetInfo *target, const Op *op, Schedule *out) {
     if (!dtype_is_float(op->results[0]->type.dtype)) return false;
+    int64_t units = op->parent->parent ? gate_units(op->parent->parent) : 0;
     switch (op->kind) {
-    case OP_LINEAR: *out = linear_schedule(target, op); return true;
+    case OP_LINEAR:
+        *out = units ? gates_schedule(target, op, units) : linear_schedule(target, op);
+        return true;
     case OP_MATMUL: *out = matmul_schedule(target, op); return true;
     case OP_CONV: return conv_schedule(target, op, out);
     case OP_WINOGRAD: *out = winograd_schedule(target, op); return true;

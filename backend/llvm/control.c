@@ -317,6 +317,7 @@ static void emit_statement(Emitter *emitter, const LoopStatement *s) {
     case LOOP_STORE: emit_store(emitter, s); break;
     case LOOP_MAP: emit_map(emitter, s); break;
     case LOOP_CONTRACT: emit_contract(emitter, s); break;
+    case LOOP_SLICE: emit_slice(emitter, s); break;
     case LOOP_REDUCE: emit_reduce(emitter, s); break;
     case LOOP_POSITION: emit_position(emitter, s); break;
     case LOOP_PREFETCH: emit_prefetch(emitter, s); break;

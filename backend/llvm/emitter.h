@@ -107,6 +107,7 @@ LLVMValueRef *tile_values(Emitter *emitter, const Tile *tile); /* of a tile defi
 LLVMValueRef *tile_define(Emitter *emitter, const Tile *tile); /* room for its values */
 void emit_load(Emitter *emitter, const LoopStatement *statement);
 void emit_store(Emitter *emitter, const LoopStatement *statement);
+void emit_slice(Emitter *emitter, const LoopStatement *statement);
 void emit_reduce(Emitter *emitter, const LoopStatement *statement);
 void emit_prefetch(Emitter *emitter, const LoopStatement *statement);
 /* Asks for the line at an address. */

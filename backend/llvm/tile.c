@@ -378,6 +378,14 @@ static LLVMValueRef lower_half(Emitter *emitter, LLVMValueRef vector, int lanes)
                                   LLVMConstVector(picks, (unsigned)lanes / 2), "");
 }
 
+void emit_slice(Emitter *emitter, const LoopStatement *statement) {
+    const Tile *operand = statement->operands[0], *tile = statement->tile;
+    LLVMValueRef *values = tile_values(emitter, operand), *results = tile_define(emitter, tile);
+    for (int r = 0; r < tile_rows(emitter, tile); r++)
+        for (int v = 0; v < tile->vectors; v++)
+            results[r * tile->vectors + v] = values[r * operand->vectors + statement->step + v];
+}
+
 /* Vectors first to last, then lanes by halves. */
 void emit_reduce(Emitter *emitter, const LoopStatement *statement) {
     const Tile *operand = statement->operands[0];

@@ -41,14 +41,25 @@ static double dot(const double *a, const double *b, int64_t count) {
     return sum;
 }
 
+/* The row of the weights for output |j|. */
+static int64_t weight_row(const Op *op, int64_t j) {
+    if (!op_attr(op, ATTR_INTERLEAVE)) return j;
+    int64_t groups = op_int_at(op, ATTR_INTERLEAVE, 0, 1), units = op_int_at(op, ATTR_INTERLEAVE, 1, 1),
+            panel = op_int_at(op, ATTR_INTERLEAVE, 2, 1), group = j / units, unit = j % units;
+    return (unit / panel * groups + group) * panel + unit % panel;
+}
+
 void eval_LINEAR(EvalContext *context, const Op *op, Tensor *const *in, Tensor *const *out) {
     (void)context;
     const Tensor *x = in[0], *w = in[1], *bias = op->operand_count > 2 ? in[2] : NULL;
-    int64_t n = w->dims[0], k = w->dims[1], rows = n ? out[0]->count / n : 0;
-    for (int64_t i = 0; i < rows; i++)
-        for (int64_t j = 0; j < n; j++)
+    int64_t n = out[0]->dims[out[0]->rank - 1], k = w->dims[1], rows = n ? out[0]->count / n : 0;
+    for (int64_t i = 0; i < rows; i++) {
+        for (int64_t j = 0; j < n; j++) {
+            int64_t row = weight_row(op, j);
             out[0]->floats[i * n + j] =
-                dot(x->floats + i * k, w->floats + j * k, k) + (bias ? bias->floats[j] : 0);
+                dot(x->floats + i * k, w->floats + row * k, k) + (bias ? bias->floats[row] : 0);
+        }
+    }
 }
 
 /* One spatial axis of a convolution: |size| inputs, |taps| of the kernel, |positions| outputs. */

@@ -152,6 +152,7 @@ static Flow run_statement(LoopEval *e, const LoopStatement *s) {
     case LOOP_STORE: eval_store(e, s); break;
     case LOOP_MAP: eval_map(e, s); break;
     case LOOP_CONTRACT: eval_contract(e, s); break;
+    case LOOP_SLICE: eval_slice(e, s); break;
     case LOOP_REDUCE: eval_reduce(e, s); break;
     case LOOP_POSITION: eval_position(e, s); break;
     case LOOP_PREFETCH: break;

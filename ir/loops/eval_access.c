@@ -142,6 +142,16 @@ void eval_position(LoopEval *e, const LoopStatement *statement) {
 }
 
 /* Vectors first to last, then lanes by halves: lower + upper. */
+void eval_slice(LoopEval *e, const LoopStatement *statement) {
+    const Tile *operand = statement->operands[0], *tile = statement->tile;
+    const Scalar *values = eval_tile(e, operand) + statement->step * operand->lanes;
+    Scalar *results = eval_define(e, tile);
+    int length = tile->vectors * tile->lanes;
+    for (int r = 0; r < eval_rows(e, operand); r++)
+        memcpy(results + r * length, values + r * operand->vectors * operand->lanes,
+               (size_t)length * sizeof *values);
+}
+
 void eval_reduce(LoopEval *e, const LoopStatement *statement) {
     const Tile *operand = statement->operands[0];
     const Scalar *values = eval_tile(e, operand);

@@ -64,6 +64,7 @@ void eval_fail_outside(LoopEval *e, const char *format, ...) __attribute__((form
 Scalar scalar_load(DType dtype, const void *bytes);
 void eval_load(LoopEval *e, const LoopStatement *statement);
 void eval_store(LoopEval *e, const LoopStatement *statement);
+void eval_slice(LoopEval *e, const LoopStatement *statement);
 void eval_reduce(LoopEval *e, const LoopStatement *statement);
 void eval_position(LoopEval *e, const LoopStatement *statement);
 

@@ -62,6 +62,7 @@ typedef enum LoopStatementKind {
     LOOP_MAP,      /* %t = map %a, %b { t0 = mul a0, a1 : f32; ... } : f32<..> */
     LOOP_CONTRACT, /* %t = contract %init, c = 0 .. 64, k = .., chunk 256, A = %X[...], B = %W[...],
                       prefetch 4096 + 2*%m step 3 : f32<..> */
+    LOOP_SLICE,    /* %t = slice %a from 2 : f32<R x 2 x 16>: some of a tile's vectors, all of its rows */
     LOOP_REDUCE,   /* %t = reduce add %a : f32<R x 1 x 1>: over vectors and lanes, in a fixed tree */
     LOOP_POSITION, /* %t = position expr : i64<..>: the value of an index expression */
     LOOP_INDEX,    /* index %j = %t in low .. high else 6: a run-time index; outside: the function returns the
@@ -116,7 +117,7 @@ struct LoopStatement {
     LoopStatement *next;
     Span span;
     Range range;  /* loops; INDEX: the symbol defined and its bounds */
-    int64_t step; /* FOR; LANES: the width; PARALLEL: items */
+    int64_t step; /* FOR; LANES: the width; PARALLEL: items; SLICE: the first vector */
     int plan_count;
     RowPlan plan[ROW_PLAN_MAX];
     LoopBody body;
@@ -125,7 +126,7 @@ struct LoopStatement {
     Tile *tile; /* result; STORE, INDEX, EXIT: the operand; PREFETCH: a shape only */
     Access access;
     int operand_count;
-    Tile **operands; /* MAP; CONTRACT: [0] the initial sum (may be NULL: +0); REDUCE: [0] */
+    Tile **operands; /* MAP; CONTRACT: [0] the initial sum (may be NULL: +0); SLICE, REDUCE: [0] */
     int node_count;
     MapNode *nodes; /* the last is the result */
     Access a, b;    /* CONTRACT: products a * b */

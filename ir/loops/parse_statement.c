@@ -125,6 +125,14 @@ static void parse_contract(LoopParser *parser, LoopBody *body, Token name) {
     parse_result(parser, contract, name);
 }
 
+static void parse_slice(LoopParser *parser, LoopBody *body, Token name) {
+    LoopStatement *slice = append(parser, body, LOOP_SLICE, name.span);
+    add_operand(parser, slice, parse_tile(parser));
+    reader_expect_word(reader_of(parser), "from");
+    slice->step = reader_integer(reader_of(parser));
+    parse_result(parser, slice, name);
+}
+
 static void parse_reduce(LoopParser *parser, LoopBody *body, Token name) {
     Reader *reader = reader_of(parser);
     LoopStatement *reduce = append(parser, body, LOOP_REDUCE, name.span);
@@ -319,6 +327,8 @@ static void parse_value(LoopParser *parser, LoopBody *body, const char *word, To
         parse_result(parser, map, name);
     } else if (strcmp(word, "contract") == 0) {
         parse_contract(parser, body, name);
+    } else if (strcmp(word, "slice") == 0) {
+        parse_slice(parser, body, name);
     } else if (strcmp(word, "reduce") == 0) {
         parse_reduce(parser, body, name);
     } else if (strcmp(word, "position") == 0) {
@@ -327,7 +337,7 @@ static void parse_value(LoopParser *parser, LoopBody *body, const char *word, To
         parse_result(parser, position, name);
     } else {
         reader_error(reader, word_span,
-                     "'%s' makes no tile; load, map, contract, reduce, position and for do", word);
+                     "'%s' makes no tile; load, map, contract, slice, reduce, position and for do", word);
     }
 }
 

@@ -246,6 +246,10 @@ static void print_value(Printer *printer, const LoopStatement *statement) {
     if (statement->kind == LOOP_LOAD) {
         text_puts(printer->text, "load ");
         print_access(printer, &statement->access);
+    } else if (statement->kind == LOOP_SLICE) {
+        text_puts(printer->text, "slice ");
+        print_tile_name(printer, statement->operands[0]);
+        text_printf(printer->text, " from %lld", (long long)statement->step);
     } else if (statement->kind == LOOP_REDUCE) {
         text_printf(printer->text, "reduce %s ", op_infos[statement->reduce].text);
         print_tile_name(printer, statement->operands[0]);
@@ -265,6 +269,7 @@ static void print_statement(Printer *printer, const LoopStatement *statement, in
     case LOOP_LANES:
     case LOOP_PARALLEL: print_loop(printer, statement, indent); break;
     case LOOP_LOAD:
+    case LOOP_SLICE:
     case LOOP_REDUCE:
     case LOOP_POSITION: print_value(printer, statement); break;
     case LOOP_STORE:

@@ -184,6 +184,19 @@ static void verify_contract(LoopVerifier *v, const LoopStatement *s) {
 
 /* ---- The rest ---- */
 
+static void verify_slice(LoopVerifier *v, const LoopStatement *s) {
+    const Tile *operand = s->operand_count == 1 ? s->operands[0] : NULL;
+    verify_use(v, operand, s->span);
+    if (!operand) return;
+    Tile expected = *operand;
+    expected.vectors = s->tile->vectors;
+    if (!tiles_agree(&expected, s->tile))
+        verify_complain(v, s->span, "a slice of %s is no %s", tile_text(v, operand), tile_text(v, s->tile));
+    else if (s->step < 0 || s->step > operand->vectors - s->tile->vectors)
+        verify_complain(v, s->span, "vectors %lld to %lld are not all in %s", (long long)s->step,
+                        (long long)s->step + s->tile->vectors - 1, tile_text(v, operand));
+}
+
 static void verify_reduce(LoopVerifier *v, const LoopStatement *s) {
     const Tile *operand = s->operand_count == 1 ? s->operands[0] : NULL;
     verify_use(v, operand, s->span);
@@ -204,6 +217,7 @@ void verify_value(LoopVerifier *v, const LoopStatement *s) {
     case LOOP_PREFETCH: verify_access(v, &s->access, s->tile, s->span); break;
     case LOOP_STORE: verify_store(v, s); break;
     case LOOP_CONTRACT: verify_contract(v, s); break;
+    case LOOP_SLICE: verify_slice(v, s); break;
     case LOOP_REDUCE: verify_reduce(v, s); break;
     default:
         verify_expr(v, s->position, true, s->span);

@@ -38,6 +38,20 @@ static bool bias_fits(Module *module, const Op *op, const Expr *outputs) {
     return false;
 }
 
+/* groups * units results of groups * units rows, the units rounded up to whole panels. */
+static bool interleaved_outputs(Module *module, const Op *op, const Expr **out_outputs) {
+    int64_t groups = op_int_at(op, ATTR_INTERLEAVE, 0, 0), units = op_int_at(op, ATTR_INTERLEAVE, 1, 0),
+            panel = op_int_at(op, ATTR_INTERLEAVE, 2, 0), most = 1 << 24;
+    bool sizes = groups > 0 && units > 0 && panel > 0 && groups < most && units < most && panel < most;
+    if (!sizes || !expr_equals(*out_outputs, groups * ((units + panel - 1) / panel) * panel)) {
+        infer_error(module, op, E0308, "%s rows are not whole panels of %lld for %lld groups of %lld",
+                    dim_text(module, *out_outputs), (long long)panel, (long long)groups, (long long)units);
+        return false;
+    }
+    *out_outputs = expr_constant(module->exprs, groups * units);
+    return true;
+}
+
 /* x: [.., K]   w: [N, K]   bias: [N]   result: [.., N] */
 bool infer_linear(Module *module, Op *op) {
     const Type *x = operand_type(op, 0), *w = operand_type(op, 1);
@@ -58,6 +72,8 @@ bool infer_linear(Module *module, Op *op) {
     if (!bias_fits(module, op, w->dims[0])) return false;
     Type result = *x;
     result.dims[x->rank - 1] = w->dims[0];
+    if (op_attr(op, ATTR_INTERLEAVE) && !interleaved_outputs(module, op, &result.dims[x->rank - 1]))
+        return false;
     return infer_result(module, op, x->dtype, result.rank, result.dims);
 }
 

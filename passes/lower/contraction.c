@@ -94,6 +94,63 @@ static void dense_panels(Dense *d, Rows all, const Expr *low, const Expr *high, 
     dense_tile(d, m, n, &all, chunk);
 }
 
+/* ---- gates ---- */
+
+/* One panel: |panel| units of each group, for all rows. */
+static void gates_panel(Dense *d, const Expr *panel, int64_t groups, int64_t units, int64_t width) {
+    Kernel *kernel = d->kernel;
+    ExprTable *exprs = kernel->lowering->exprs;
+    const Type *x_type = &d->op->operands[0]->type;
+    const Value *result = d->op->results[0];
+    int last = result->type.rank - 1;
+    const Expr *rows = d->row_axis >= 0 ? result->type.dims[d->row_axis] : NULL;
+    const Expr *m = rows ? kernel_rows(kernel, "m", number(kernel, 0), rows, d->shape.rows) : NULL;
+    TileShape shape = {m ? ROWS_SYMBOLIC : 1, d->shape.vectors, d->shape.lanes};
+    if (m) d->at.at[d->row_axis] = expr_add(exprs, m, row_symbol(kernel));
+    Tile *initial = NULL;
+    if (d->b) {
+        Coordinates bias_at = {
+            {expr_add(exprs, expr_scale(exprs, panel, groups * width), lane_symbol(kernel))}};
+        Access bias = kernel_access(kernel, d->b, &d->op->operands[2]->type, &bias_at);
+        initial = kernel_load(kernel, &bias, shape);
+    }
+    Range range;
+    const Expr *k = kernel_range(kernel, &range, "k", number(kernel, 0), d->op->operands[1]->type.dims[1]);
+    Coordinates x_at = d->at;
+    x_at.at[x_type->rank - 1] = k;
+    Access a = kernel_access(kernel, d->x, x_type, &x_at),
+           b = {.buffer = d->w, .indices = {panel, k, lane_symbol(kernel)}};
+    Tile *sum = kernel_contract(kernel, initial, &a, &b, &range, 1, CHUNK, result->type.dtype, shape);
+    const Expr *first = expr_scale(exprs, panel, width);
+    if (units % width)
+        first = kernel_lanes(kernel, "u", first,
+                             expr_min(exprs, expr_add_constant(exprs, first, width), number(kernel, units)),
+                             (int)width);
+    d->at.at[last] = expr_add(exprs, first, lane_symbol(kernel));
+    kernel->width = (int)width;
+    kernel_finish_gates(kernel, result, sum, (int)groups, &d->at);
+}
+
+static void lower_gates(Dense *d, const Schedule *schedule, int64_t units) {
+    Kernel *kernel = d->kernel;
+    ExprTable *exprs = kernel->lowering->exprs;
+    int64_t groups = op_int_at(d->op, ATTR_INTERLEAVE, 0, 1), width = op_int_at(d->op, ATTR_INTERLEAVE, 2, 1);
+    const Expr *low = number(kernel, 0), *high = number(kernel, (units + width - 1) / width);
+    if (schedule->items > 1) {
+        const Expr *q = kernel_parallel(kernel, schedule->items), *items = number(kernel, schedule->items),
+                   *all = high;
+        low = expr_floordiv(exprs, expr_mul(exprs, q, all), items);
+        high = expr_floordiv(exprs, expr_mul(exprs, expr_add_constant(exprs, q, 1), all), items);
+    }
+    const Type *type = &d->op->results[0]->type;
+    for (int i = 0; i + 1 < type->rank; i++)
+        if (i != d->row_axis) d->at.at[i] = kernel_for(kernel, "i", number(kernel, 0), type->dims[i]);
+    const Expr *panel = kernel_for(kernel, "p", low, high);
+    if (schedule->zigzag && kernel->lowering->backwards)
+        panel = expr_sub(exprs, expr_add_constant(exprs, expr_add(exprs, low, high), -1), panel);
+    gates_panel(d, panel, groups, units, width);
+}
+
 void lower_LINEAR(Lowering *lowering, const Op *op) {
     const Op *cluster = cluster_of(op);
     const Schedule *schedule = cluster->schedule;
@@ -105,6 +162,12 @@ void lower_LINEAR(Lowering *lowering, const Op *op) {
     kernel.width = d.shape.vectors * d.shape.lanes;
     d.prefetch = schedule && schedule->prefetch & PREFETCH_WEIGHTS && op->operands[1]->type.layout;
     const Type *type = &op->results[0]->type;
+    if (gate_units(cluster)) {
+        d.row_axis = linear_row_axis(&op->operands[0]->type);
+        lower_gates(&d, schedule, gate_units(cluster));
+        kernel_end(&kernel);
+        return;
+    }
     const Expr *outputs = type->dims[type->rank - 1], *low = number(&kernel, 0), *high = outputs;
     if (schedule && schedule->items > 1)
         panel_share(&kernel, kernel_parallel(&kernel, schedule->items), schedule->items, outputs,

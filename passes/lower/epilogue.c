@@ -25,10 +25,18 @@ const Value *cluster_yield(const Op *op, int index) {
 
 const Value *cluster_result(const Op *op, int index) { return op->results[index]; }
 
+/* Values whose tiles are there already: the parts of an anchor, and results that came before. */
+typedef struct Ready {
+    const Value *value;
+    Tile *tile;
+} Ready;
+
 typedef struct Expression {
     Kernel *kernel;
     const Value *anchor;
     Tile *tile;
+    const Ready *ready;
+    int ready_count;
     const Coordinates *coordinates;
     int rank; /* of the coordinates: other values align at the last axis */
     TileShape shape;
@@ -88,6 +96,12 @@ typedef struct Known {
 static int build(Expression *e, const Value *value) {
     for (int i = 0; i < e->values.count; i++)
         if (e->values.items[i] == value) return i;
+    for (int i = 0; i < e->ready_count; i++) {
+        if (e->ready[i].value != value) continue;
+        for (int j = 0; j < e->operands.count; j++)
+            if (e->operands.items[j] == e->ready[i].tile) return -1 - j;
+        return push_operand(e, e->ready[i].tile);
+    }
     if (value == e->anchor || !inside_cluster(e, value)) {
         int operand = build_leaf(e, value);
         return operand;
@@ -104,6 +118,21 @@ static int build(Expression *e, const Value *value) {
     return push_node(e, node, value);
 }
 
+static Tile *finish(Expression *e, const Value *value) {
+    Kernel *kernel = e->kernel;
+    int root = build(e, value);
+    if (root < 0) return e->operands.items[-1 - root];
+    Lowering *lowering = kernel->lowering;
+    LoopStatement *map = loop_append(lowering->loops, kernel->body, LOOP_MAP, kernel->span);
+    map->operand_count = e->operands.count;
+    map->operands = e->operands.items;
+    map->node_count = e->nodes.count;
+    map->nodes = e->nodes.items;
+    map->tile =
+        tile_create(lowering->loops, value->type.dtype, e->shape.rows, e->shape.vectors, e->shape.lanes);
+    return map->tile;
+}
+
 Tile *kernel_value_at(Kernel *kernel, const Value *value, const Value *anchor, Tile *tile,
                       const Coordinates *coordinates, TileShape shape) {
     Expression e = {.kernel = kernel,
@@ -112,27 +141,56 @@ Tile *kernel_value_at(Kernel *kernel, const Value *value, const Value *anchor, T
                     .coordinates = coordinates,
                     .rank = value->type.rank,
                     .shape = shape};
-    int root = build(&e, value);
-    if (root < 0) return e.operands.items[-1 - root];
-    Lowering *lowering = kernel->lowering;
-    LoopStatement *map = loop_append(lowering->loops, kernel->body, LOOP_MAP, kernel->span);
-    map->operand_count = e.operands.count;
-    map->operands = e.operands.items;
-    map->node_count = e.nodes.count;
-    map->nodes = e.nodes.items;
-    map->tile = tile_create(lowering->loops, value->type.dtype, shape.rows, shape.vectors, shape.lanes);
-    return map->tile;
+    return finish(&e, value);
+}
+
+void kernel_store_result(Kernel *kernel, const Value *result, Tile *tile, const Coordinates *coordinates) {
+    Access access = kernel_access(kernel, kernel_result(kernel, result), &result->type, coordinates);
+    kernel_store(kernel, tile, &access);
+    for (int i = 0; i < kernel->lowering->echoes.count; i++) {
+        Echo *echo = &kernel->lowering->echoes.items[i];
+        if (echo->value != result) continue;
+        if (echo->function != kernel->function)
+            echo->buffer = kernel_parameter(kernel, &result->type, &echo->view, true, NULL);
+        echo->function = kernel->function;
+        Access again = kernel_access(kernel, echo->buffer, &result->type, coordinates);
+        kernel_store(kernel, tile, &again);
+    }
 }
 
 void kernel_finish_tile(Kernel *kernel, const Value *anchor, Tile *tile, const Coordinates *coordinates) {
     TileShape shape = {tile->rows, tile->vectors, tile->lanes};
     const Op *op = kernel->cluster;
-    for (int i = 0; i < op->result_count; i++) {
-        const Value *yielded = cluster_yield(op, i), *result = cluster_result(op, i);
-        Tile *final = kernel_value_at(kernel, yielded, anchor, tile, coordinates, shape);
-        Buffer *buffer = kernel_result(kernel, result);
-        Access access = kernel_access(kernel, buffer, &result->type, coordinates);
-        kernel_store(kernel, final, &access);
+    for (int i = 0; i < op->result_count; i++)
+        kernel_store_result(kernel, cluster_result(op, i),
+                            kernel_value_at(kernel, cluster_yield(op, i), anchor, tile, coordinates, shape),
+                            coordinates);
+}
+
+void kernel_finish_gates(Kernel *kernel, const Value *anchor, Tile *tile, int groups,
+                         const Coordinates *coordinates) {
+    const Op *cluster = kernel->cluster;
+    TileShape shape = {tile->rows, tile->vectors / groups, tile->lanes};
+    int64_t units = gate_units(cluster);
+    VECTOR(Ready) ready = {0};
+    for (const Op *op = cluster->body->first; op; op = op->next) {
+        if (op->kind != OP_SLICE || op->operands[0] != anchor) continue;
+        int64_t start = expr_value(op_expr_at(op, ATTR_STARTS, anchor->type.rank - 1));
+        Tile *part = kernel_slice(kernel, tile, (int)(start / units) * shape.vectors, shape.vectors);
+        vector_push(kernel->lowering->arena, &ready, ((Ready){op->results[0], part}));
+    }
+    for (int i = 0; i < cluster->result_count; i++) {
+        const Value *value = cluster_yield(cluster, i);
+        Expression e = {.kernel = kernel,
+                        .anchor = anchor,
+                        .ready = ready.items,
+                        .ready_count = ready.count,
+                        .coordinates = coordinates,
+                        .rank = value->type.rank,
+                        .shape = shape};
+        Tile *final = finish(&e, value);
+        vector_push(kernel->lowering->arena, &ready, ((Ready){value, final}));
+        kernel_store_result(kernel, cluster_result(cluster, i), final, coordinates);
     }
 }
 

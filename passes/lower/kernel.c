@@ -180,6 +180,15 @@ Tile *kernel_select(Kernel *kernel, Tile *condition, Tile *a, Tile *b) {
                    shape_of(operands, 3));
 }
 
+Tile *kernel_slice(Kernel *kernel, Tile *tile, int first, int vectors) {
+    LoopStatement *slice = append(kernel, LOOP_SLICE);
+    slice->step = first;
+    slice->operand_count = 1;
+    slice->operands = NEW(kernel->lowering->arena, Tile *);
+    slice->operands[0] = tile;
+    return define(kernel, slice, tile->dtype, (TileShape){tile->rows, vectors, tile->lanes});
+}
+
 Tile *kernel_reduce(Kernel *kernel, OpKind op, Tile *tile) {
     LoopStatement *reduce = append(kernel, LOOP_REDUCE);
     reduce->reduce = op;

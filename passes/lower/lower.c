@@ -107,8 +107,11 @@ bool lower_may_place(Lowering *lowering, const Value *value, const Block *block)
     if (value->kind != VALUE_RESULT || value->op->parent != block || find_placed(lowering, value))
         return false;
     OpKind kind = value->op->kind;
-    return kind != OP_RESHAPE && kind != OP_PERMUTE && kind != OP_SLICE && kind != OP_EXPAND &&
-           kind != OP_SCAN;
+    /* What a scan stacks is written where it is wanted; what it carries is not. */
+    if (kind == OP_SCAN)
+        return value->index >= op_int(value->op, ATTR_CARRIES, 0) &&
+               value->index + 1 < value->op->result_count;
+    return kind != OP_RESHAPE && kind != OP_PERMUTE && kind != OP_SLICE && kind != OP_EXPAND;
 }
 
 static int uses_within(const Op *reader, const Value *value) {

@@ -20,6 +20,14 @@ typedef struct Placed {
     View view;
 } Placed;
 
+/* A further place that a value's producer stores to. */
+typedef struct Echo {
+    const Value *value;
+    View view;
+    LoopFunction *function; /* that does so; NULL: none did */
+    Buffer *buffer;         /* its parameter */
+} Echo;
+
 typedef struct Lowering {
     LoopModule *loops;
     Module *graph;
@@ -31,6 +39,8 @@ typedef struct Lowering {
     const Block *entry_block;
     LoopBody *body; /* where calls go: the entry's or a scan's */
     VECTOR(Placed) placed;
+    VECTOR(Echo) echoes;
+    bool backwards; /* the step being lowered walks its panels backwards, where its schedules zigzag */
     int next_name;
 } Lowering;
 
@@ -112,6 +122,8 @@ Tile *kernel_constant(Kernel *kernel, DType dtype, double value, TileShape shape
 Tile *kernel_map(Kernel *kernel, OpKind op, DType dtype, Tile *a, Tile *b);
 Tile *kernel_fma(Kernel *kernel, Tile *a, Tile *b, Tile *c);
 Tile *kernel_select(Kernel *kernel, Tile *condition, Tile *a, Tile *b);
+/* |vectors| of a tile's vectors, from |first| on. */
+Tile *kernel_slice(Kernel *kernel, Tile *tile, int first, int vectors);
 Tile *kernel_reduce(Kernel *kernel, OpKind op, Tile *tile);
 Tile *kernel_position(Kernel *kernel, const Expr *position, DType dtype, TileShape shape);
 /* The operand |index| of |op|, NULL where it is absent. */
@@ -158,6 +170,12 @@ const Expr *lane_symbol(const Kernel *kernel);
 void kernel_finish_tile(Kernel *kernel, const Value *anchor, Tile *tile, const Coordinates *coordinates);
 /* Asks for the places that kernel_finish_tile will store to, and for those of equally large operands. */
 void kernel_prefetch_results(Kernel *kernel, TileShape shape, const Coordinates *coordinates);
+/* Stores one tile of a result to its places. */
+void kernel_store_result(Kernel *kernel, const Value *result, Tile *tile, const Coordinates *coordinates);
+/* The same for a cluster made by fuse_gates: |tile| holds |groups| parts of the anchor's result,
+ * |coordinates| are those of one part. */
+void kernel_finish_gates(Kernel *kernel, const Value *anchor, Tile *tile, int groups,
+                         const Coordinates *coordinates);
 /* The tile of a value of the cluster at some place, computed from memory and from |anchor|'s tile if it uses
  * it. */
 Tile *kernel_value_at(Kernel *kernel, const Value *value, const Value *anchor, Tile *tile,

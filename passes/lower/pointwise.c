@@ -34,9 +34,7 @@ void lower_pointwise(Lowering *lowering, const Op *op) {
     TileShape shape = {1, 1, lanes};
     for (int i = 0; i < op->result_count; i++) {
         Tile *tile = kernel_value_at(&kernel, cluster_yield(op, i), NULL, NULL, &at, shape);
-        Access access =
-            kernel_access(&kernel, kernel_result(&kernel, op->results[i]), &op->results[i]->type, &at);
-        kernel_store(&kernel, tile, &access);
+        kernel_store_result(&kernel, op->results[i], tile, &at);
     }
     kernel.body = &kernel.function->body;
     kernel_fill_halos(&kernel);

@@ -1,6 +1,7 @@
-/* scan: a loop over time in the entry. Carried values live in one buffer each; a step reads the old one and
- * copies the new one over it at its end. Yields are written straight into their place of the stacked result.
- */
+/* scan: a loop over time in the entry. A carried value has two places: a step reads one and writes the other,
+ * by turns, so that a contraction may read all of it. With `until`, where the number of steps is not known
+ * before, it has one, which the new value is copied over at the end of a step. Yields are written straight
+ * into their place of the stacked result. */
 #include "passes/lower/lower.h"
 
 #include <string.h>
@@ -12,7 +13,8 @@ typedef struct Scan {
     int sequences, carries, yields;
     bool until;
     const Expr *trip, *place; /* steps; the position a step reads and writes */
-    View *carried, *stacked;
+    View *carried, *stacked;  /* |carried|: of an even step */
+    const Expr **distance;    /* elements to the place of an odd step; NULL: there is one place */
     View count, done;
 } Scan;
 
@@ -24,6 +26,7 @@ static Scan describe(Lowering *lowering, const Op *op) {
     scan.yields = scan.yield->operand_count - scan.carries - scan.until;
     scan.trip = op_expr_at(op, ATTR_TRIP, 0);
     scan.carried = NEW_ARRAY(lowering->arena, View, scan.carries + 1);
+    scan.distance = scan.until ? NULL : NEW_ARRAY(lowering->arena, const Expr *, scan.carries + 1);
     scan.stacked = NEW_ARRAY(lowering->arena, View, scan.yields + 1);
     return scan;
 }
@@ -66,19 +69,43 @@ static void exit_when(Scan *scan) {
     exit->tile = done;
 }
 
+static void allocate_carried(Scan *scan, int index, const Value *argument) {
+    Lowering *lowering = scan->lowering;
+    Value *buffer = NEW(lowering->arena, Value);
+    *buffer = *argument;
+    if (!scan->distance) {
+        scan->carried[index] = lower_allocate(lowering, buffer);
+        return;
+    }
+    const Type *type = &argument->type;
+    scan->distance[index] = type_count(lowering->graph, type);
+    const Expr *elements = expr_scale(lowering->exprs, scan->distance[index], 2);
+    buffer->type = type_make(type->dtype, 1, &elements);
+    scan->carried[index] = lower_allocate(lowering, buffer);
+    const Expr *extents[BUFFER_RANK_MAX];
+    layout_physical(lowering->graph, type, extents, scan->carried[index].strides);
+}
+
+/* Where a carried value lies before step |step|. */
+static View carried_view(const Scan *scan, int index, const Expr *step) {
+    ExprTable *exprs = scan->lowering->exprs;
+    View view = scan->carried[index];
+    if (!scan->distance) return view;
+    const Expr *odd = expr_mod(exprs, step, expr_constant(exprs, 2));
+    view.offset = expr_add(exprs, view.offset, expr_mul(exprs, odd, scan->distance[index]));
+    return view;
+}
+
 static void prepare(Scan *scan) {
     Lowering *lowering = scan->lowering;
     const Op *op = scan->op;
     for (int i = 0; i < scan->carries; i++) {
         const Value *initial = op->operands[scan->sequences + i],
                     *argument = op->body->arguments[scan->sequences + i];
-        Value *buffer = NEW(lowering->arena, Value);
-        *buffer = *argument;
-        scan->carried[i] = lower_allocate(lowering, buffer);
+        allocate_carried(scan, i, argument);
         View from = lower_view(lowering, initial);
         lower_copy(lowering, &argument->type, &from, &scan->carried[i], op->span, op->path);
-        lower_set_view(lowering, argument, scan->carried[i]);
-        lower_set_view(lowering, op->results[i], scan->carried[i]);
+        lower_set_view(lowering, op->results[i], carried_view(scan, i, scan->trip));
     }
     for (int i = 0; i < scan->yields; i++) {
         const Value *stacked = op->results[scan->carries + i];
@@ -115,6 +142,44 @@ static View take_condition(Scan *scan) {
     return copy;
 }
 
+/* A carried value that the body computes is computed in its next place, or stored there too. */
+static void reserve_carried(Scan *scan, const Expr *next_step) {
+    Lowering *lowering = scan->lowering;
+    for (int i = 0; i < scan->carries; i++) {
+        const Value *value = scan->yield->operands[i];
+        View next = carried_view(scan, i, next_step);
+        bool computed =
+            value->kind == VALUE_RESULT && value->op->parent == scan->op->body && !value->type.layout;
+        if (computed && lower_may_place(lowering, value, scan->op->body)) {
+            lower_set_view(lowering, value, next);
+        } else if (computed) {
+            Echo echo = {.value = value, .view = next};
+            vector_push(lowering->arena, &lowering->echoes, echo);
+        }
+    }
+}
+
+static bool is_echoed(const Lowering *lowering, const Value *value, const View *view) {
+    for (int i = 0; i < lowering->echoes.count; i++) {
+        const Echo *echo = &lowering->echoes.items[i];
+        if (echo->value == value && echo->function && view_equal(&value->type, &echo->view, view))
+            return true;
+    }
+    return false;
+}
+
+/* What was not computed in its next place is copied there; nothing of the old values is lost by that. */
+static void finish_carried(Scan *scan, const Expr *next_step, int echoes_before) {
+    Lowering *lowering = scan->lowering;
+    for (int i = 0; i < scan->carries; i++) {
+        const Value *value = scan->yield->operands[i];
+        View from = lower_view(lowering, value), to = carried_view(scan, i, next_step);
+        if (!view_equal(&value->type, &from, &to) && !is_echoed(lowering, value, &to))
+            lower_copy(lowering, &value->type, &from, &to, scan->op->span, scan->op->path);
+    }
+    lowering->echoes.count = echoes_before;
+}
+
 /* New values over the old ones; a new value that is itself an old one is saved first. */
 static void copy_carries(Scan *scan) {
     Lowering *lowering = scan->lowering;
@@ -135,7 +200,25 @@ static void copy_carries(Scan *scan) {
                        scan->op->path);
 }
 
-static void lower_step(Scan *scan) {
+static bool is_inside(const Block *body, const Op *op) {
+    for (const Block *block = op->parent; block; block = block->parent ? block->parent->parent : NULL)
+        if (block == body) return true;
+    return false;
+}
+
+/* Before a body is lowered once more: its values have no places. */
+static void forget_step(Scan *scan) {
+    Lowering *lowering = scan->lowering;
+    int kept = 0;
+    for (int i = 0; i < lowering->placed.count; i++) {
+        const Value *value = lowering->placed.items[i].value;
+        bool within = value->kind == VALUE_RESULT && is_inside(scan->op->body, value->op);
+        if (!within) lowering->placed.items[kept++] = lowering->placed.items[i];
+    }
+    lowering->placed.count = kept;
+}
+
+static void lower_step(Scan *scan, const Expr *step) {
     Lowering *lowering = scan->lowering;
     const Op *op = scan->op;
     View slices[64];
@@ -151,6 +234,11 @@ static void lower_step(Scan *scan) {
         slices[i] = slice_of(lowering, &scan->stacked[i], type->rank, axis, scan->place);
         reserve_yield(scan, i, &slices[i]);
     }
+    const Expr *next_step = expr_add_constant(lowering->exprs, step, 1);
+    for (int i = 0; i < scan->carries; i++)
+        lower_set_view(lowering, op->body->arguments[scan->sequences + i], carried_view(scan, i, step));
+    int echoes_before = lowering->echoes.count;
+    if (scan->distance) reserve_carried(scan, next_step);
     lower_block(lowering, op->body);
     for (int i = 0; i < scan->yields; i++) {
         const Value *value = scan->yield->operands[scan->carries + i];
@@ -159,7 +247,55 @@ static void lower_step(Scan *scan) {
             lower_copy(lowering, &value->type, &from, &slices[i], op->span, op->path);
     }
     if (scan->until) scan->done = take_condition(scan);
-    copy_carries(scan);
+    if (scan->distance)
+        finish_carried(scan, next_step, echoes_before);
+    else
+        copy_carries(scan);
+}
+
+static bool zigzags(const Block *body) {
+    for (const Op *op = body->first; op; op = op->next)
+        if (op->schedule && op->schedule->zigzag) return true;
+    return false;
+}
+
+static void lower_step_at(Scan *scan, const Expr *step, bool backwards) {
+    Lowering *lowering = scan->lowering;
+    scan->place = step;
+    if (op_int(scan->op, ATTR_REVERSE, 0))
+        scan->place = expr_sub(lowering->exprs, expr_add_constant(lowering->exprs, scan->trip, -1), step);
+    lowering->backwards = backwards;
+    lower_step(scan, step);
+    lowering->backwards = false;
+}
+
+/* Opens a loop in the entry, or a scan's body, and moves into it. */
+static const Expr *open_loop(Scan *scan, const char *name, const Expr *high) {
+    Lowering *lowering = scan->lowering;
+    Kernel here = {.lowering = lowering, .span = scan->op->span, .body = lowering->body};
+    const Expr *variable = kernel_for(&here, name, expr_constant(lowering->exprs, 0), high);
+    lowering->body = here.body;
+    return variable;
+}
+
+/* Steps by twos, forwards and backwards, then the one that may be left. */
+static void lower_pairs(Scan *scan) {
+    Lowering *lowering = scan->lowering;
+    ExprTable *exprs = lowering->exprs;
+    LoopBody *outer = lowering->body;
+    const Expr *two = expr_constant(exprs, 2), *rest = expr_mod(exprs, scan->trip, two);
+    if (scan->trip->max > 1) {
+        const Expr *even = expr_scale(exprs, open_loop(scan, "t", expr_floordiv(exprs, scan->trip, two)), 2);
+        lower_step_at(scan, even, false);
+        forget_step(scan);
+        lower_step_at(scan, expr_add_constant(exprs, even, 1), true);
+        lowering->body = outer;
+    }
+    if (expr_equals(rest, 0)) return;
+    if (scan->trip->max > 1) forget_step(scan);
+    const Expr *last = expr_sub(exprs, scan->trip, rest);
+    lower_step_at(scan, expr_add(exprs, last, open_loop(scan, "t", rest)), false);
+    lowering->body = outer;
 }
 
 void lower_SCAN(Lowering *lowering, const Op *op) {
@@ -167,13 +303,12 @@ void lower_SCAN(Lowering *lowering, const Op *op) {
     prepare(&scan);
     if (expr_equals(scan.trip, 0)) return;
     LoopBody *outer = lowering->body;
-    Kernel here = {.lowering = lowering, .span = op->span, .body = outer};
-    const Expr *t = kernel_for(&here, "t", expr_constant(lowering->exprs, 0), scan.trip);
-    lowering->body = here.body;
-    scan.place = t;
-    if (op_int(op, ATTR_REVERSE, 0))
-        scan.place = expr_sub(lowering->exprs, expr_add_constant(lowering->exprs, scan.trip, -1), t);
-    lower_step(&scan);
+    if (scan.distance && zigzags(op->body)) {
+        lower_pairs(&scan);
+        return;
+    }
+    const Expr *t = open_loop(&scan, "t", scan.trip);
+    lower_step_at(&scan, t, false);
     if (scan.until) {
         store_count(&scan, expr_add_constant(lowering->exprs, t, 1));
         exit_when(&scan);
