@@ -16,17 +16,20 @@ class Case:
     """inputs, expected: arrays by the names of the entry. rows: the extent of axis 0 to cut a batch along, or 0 to run
     all at once; batch: rows in one call. Expected outputs may have fewer rows than there are inputs. right: labels and
     how many of them the largest element of the first output must meet. strays: rows that may miss the mark, up to ten
-    times. weights: arrays by name, instead of a file. interpreted: false where the interpreter would take minutes."""
+    times. weights: arrays by name, instead of a file. interpreted: false where the interpreter would take minutes.
+    calls: a function of a model with call(entry, **inputs), and of a number of rows, that gives the outputs instead of
+    one call with the inputs: none of the expected may be missing if the number is None, and some may if it tells how
+    many rows of axis 0 suffice. marks: marks of single outputs."""
 
     def __init__(self, inputs, expected, mark=SMALL, rows=0, batch=500, right=None, strays=0, weights=None,
-                 interpreted=True):
-        self.inputs, self.expected, self.mark = inputs, expected, mark
+                 interpreted=True, calls=None, marks=None):
+        self.inputs, self.expected, self.mark, self.marks = inputs, expected, mark, marks or {}
         self.rows, self.batch, self.right, self.strays = rows, batch, right, strays
-        self.weights, self.interpreted = weights, interpreted
+        self.weights, self.interpreted, self.calls = weights, interpreted, calls
 
 
 def safetensors_read(path):
-    dtypes = {"F32": "<f4", "U8": "u1", "I64": "<i8"}
+    dtypes = {"F16": "<f2", "F32": "<f4", "U8": "u1", "I64": "<i8"}
     data = path.read_bytes()
     start = 8 + int.from_bytes(data[:8], "little")
     tensors = {}

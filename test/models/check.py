@@ -5,9 +5,11 @@
 
 SOURCE names a case of cases.py; WORK is a folder to write in; TENON the compiler. The recordings are in the folder that
 the environment variable TENON_DATA names; without it nothing is checked and the exit status is 77. The weights file is
-the one SOURCE names, looked for in that folder, unless the case makes the weights. With flags only the compiled library is run: the interpreter has none.
+the one SOURCE names, looked for in that folder, unless the case makes the weights. With flags only the compiled library
+is run: the interpreter has none.
 
-A batch must also give each row the very bits that a smaller batch gives it: sums have a fixed order.
+A batch must also give each row the very bits that a smaller batch gives it: sums have a fixed order. A case that makes
+its calls itself, because they depend on each other, does so with a Compiled or an Interpreted model.
 """
 import os
 import pathlib
@@ -20,6 +22,8 @@ import numpy as np
 
 sys.dont_write_bytecode = True
 import cases  # noqa: E402
+import cases_sequences  # noqa: E402
+from library import Library  # noqa: E402
 
 INTERPRETED_ROWS = 3
 
@@ -31,7 +35,9 @@ class Failure(Exception):
 class Runner:
     def __init__(self, source, work, tenon, flags, data, case):
         self.source, self.work, self.tenon, self.flags = source, work, tenon, flags
-        named = re.search(r'^weights from "([^"]*)"', source.read_text(), re.MULTILINE)
+        text = source.read_text()
+        named = re.search(r'^weights from "([^"]*)"', text, re.MULTILINE)
+        self.model = re.search(r"^model (\w+)", text, re.MULTILINE)[1]
         weights = data / named[1] if named else None
         if case.weights is not None:
             weights = work / "weights.safetensors"
@@ -48,15 +54,27 @@ class Runner:
         self.command("compile", self.source, *self.weights, *self.flags, "-o", library)
         return library
 
-    def run(self, program, inputs):
+    def run(self, program, inputs, *options):
         """Outputs by name. program: a library, or the source to interpret."""
         given, got = self.work / "in.npz", self.work / "out.npz"
         np.savez(given, **inputs)
         got.unlink(missing_ok=True)
         weights = self.weights if program == self.source else []
-        self.command("run", program, *weights, *[f"{name}=@{given}:{name}" for name in inputs], "-o", got)
+        self.command("run", program, *weights, *[f"{name}=@{given}:{name}" for name in inputs], *options, "-o", got)
         with np.load(got) as file:
             return {name: file[name] for name in file.files}
+
+
+class Interpreted:
+    """Each call begins with the first state."""
+
+    def __init__(self, runner):
+        self.runner = runner
+
+    def call(self, entry, **values):
+        inputs = {name: value for name, value in values.items() if not isinstance(value, int)}
+        dims = [f"--dim={name}={value}" for name, value in values.items() if isinstance(value, int)]
+        return self.runner.run(self.runner.source, inputs, f"--entry={entry}", *dims)
 
 
 def rows_of(case, first, end):
@@ -71,20 +89,37 @@ def run_all(runner, case, library):
 
 
 def compare(what, got, case, rows=None):
-    """Each expected output against what came, as a share of its range."""
+    """Each expected output against what came: numbers as a share of its range, whatever else exactly."""
     for name, expected in case.expected.items():
         if name not in got:
+            if case.calls and rows:
+                continue
             raise Failure(f"{what}: no output {name}, there are {', '.join(got)}")
         count = min(len(expected), rows or len(expected))
         expected, y = expected[:count], got[name][:count]
         if y.shape != expected.shape:
             raise Failure(f"{what}: {name} is {y.shape}, expected {expected.shape}")
-        span = float(np.ptp(case.expected[name]))
-        off = np.abs(y.astype(np.float64) - expected).reshape(count, -1).max(axis=1) / span
-        print(f"{what}: {name} differs by {off.max():.1e} of its range ({case.mark:.0e} allowed)")
-        allowed = 10 * case.mark if case.strays else case.mark
-        if np.sum(~(off <= case.mark)) > case.strays or not np.all(off <= allowed):
-            raise Failure(f"{what}: {name} is too far off")
+        if expected.dtype.kind == "f":
+            compare_numbers(f"{what}: {name}", y, expected, float(np.ptp(case.expected[name])), case)
+        else:
+            compare_exactly(f"{what}: {name}", y, expected)
+
+
+def compare_numbers(what, y, expected, span, case):
+    off = np.abs(y.astype(np.float64) - expected).reshape(len(y), -1).max(axis=1) / span
+    mark = case.marks.get(what.split()[-1], case.mark)
+    print(f"{what} differs by {off.max():.1e} of its range ({mark:.0e} allowed)")
+    allowed = 10 * mark if case.strays else mark
+    if np.sum(~(off <= mark)) > case.strays or not np.all(off <= allowed):
+        raise Failure(f"{what} is too far off")
+
+
+def compare_exactly(what, y, expected):
+    same = (y == expected).reshape(len(y), -1).all(axis=1)
+    print(f"{what}: {np.sum(same)} of {len(y)} exact")
+    if not np.all(same):
+        first = int(np.argmin(same))
+        raise Failure(f"{what}: number {first} is {y[first]}, expected {expected[first]}")
 
 
 def check_right(got, case):
@@ -105,6 +140,12 @@ def check_batches(runner, case, library, got):
 
 
 def check_interpreter(runner, case):
+    if case.calls:
+        got = case.calls(Interpreted(runner), INTERPRETED_ROWS)
+        if not set(got) & set(case.expected):
+            raise Failure(f"interpreted: nothing to compare in {', '.join(got)}")
+        compare("interpreted", got, case, INTERPRETED_ROWS)
+        return
     few = INTERPRETED_ROWS if case.rows else None
     compare("interpreted", runner.run(runner.source, rows_of(case, 0, few)), case, few)
 
@@ -113,6 +154,9 @@ def check(runner, case):
     if case.interpreted and not runner.flags:
         check_interpreter(runner, case)
     library = runner.compile()
+    if case.calls:
+        compare("compiled", case.calls(Library(library, runner.model.lower()), None), case)
+        return
     got = run_all(runner, case, library)
     compare("compiled", got, case)
     if case.right:
@@ -131,7 +175,8 @@ def main():
     source, work, data = pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2]), pathlib.Path(data)
     work.mkdir(parents=True, exist_ok=True)
     try:
-        case = getattr(cases, source.stem)(data)
+        module = cases if hasattr(cases, source.stem) else cases_sequences
+        case = getattr(module, source.stem)(data)
         check(Runner(source, work, sys.argv[3], sys.argv[4:], data, case), case)
     except Failure as failure:
         print(f"{source.name}: {failure}", file=sys.stderr)
