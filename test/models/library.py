@@ -48,11 +48,11 @@ class Library:
         self.entries = {entry.name.decode(): entry for entry in info.entries[:info.entry_count]}
         self.state = Buffer(info.state_size) if info.state_size else None
         self.workspace = Buffer(max(entry.workspace_size_max for entry in self.entries.values()))
-        if self.state:
-            self.reset()
+        self.reset()
 
     def reset(self):
-        self.library[f"{self.model}_reset"](P(self.state.address))
+        if self.state:
+            self.library[f"{self.model}_reset"](P(self.state.address))
 
     def call(self, name, **values):
         """Outputs by name. values: arrays by the names of the inputs; dims are told by their shapes, or among the
