@@ -25,7 +25,8 @@ ACTIVATIONS = {"": None, "linear": None, "tanh": "tanh", "relu": "relu", "sigmoi
 
 CAUSAL_CONV1D = """
 // A convolution over time that remembers the samples it will need again. x: [T * stride, cin] -> [T, cout]
-block CausalConv1d(cin: int, cout: int, kernel: int, stride: int = 1, dilation: int = 1, groups: int = 1, bias: bool = true) {
+block CausalConv1d(cin: int, cout: int, kernel: int, stride: int = 1, dilation: int = 1, groups: int = 1,
+                   bias: bool = true) {
     const HISTORY = (kernel - 1) * dilation + 1 - stride;
     layer conv = Conv1d(cin, cout, kernel, stride=stride, dilation=dilation, groups=groups, bias=bias) from "*";
     if (HISTORY > 0) { state past: f32[HISTORY, cin] = 0.0; }
@@ -186,6 +187,10 @@ def add_transposed(network, name, weight, bias, stride=1, dilation=1, groups=1):
     network.remembers |= span > stride
 
 
+def batchnorm_constructor(channels, eps, affine):
+    return f"BatchNorm1d({channels}, eps={np.format_float_positional(eps, trim='0')}{'' if affine else ', affine=false'})"
+
+
 # ---- Layers as RTNeural's exporter for Keras writes them ----
 
 def keras_dense(network, name, layer, weights):
@@ -233,7 +238,7 @@ def keras_batchnorm(network, name, layer, weights):
     affine = len(weights) == 4
     tensors = dict(zip(("weight", "bias") * affine + ("running_mean", "running_var"), weights))
     two = len(network.shape or ()) == 2  # channels are the last of two axes
-    network.add(name, f"BatchNorm1d({channels}, eps={float(layer['epsilon'])!r}{'' if affine else ', affine=false'})", tensors,
+    network.add(name, batchnorm_constructor(channels, layer["epsilon"], affine), tensors,
                 "x = transpose({}(transpose(x, 1, 2)), 1, 2);" if two else "x = {}(x);")
 
 
@@ -323,8 +328,7 @@ def add_torch(network, name, tensors, options):
 
 def add_torch_norm(network, name, tensors):
     kept = {key: tensors[key] for key in ("weight", "bias", "running_mean", "running_var") if key in tensors}
-    eps = float(tensors.get("eps", 1e-5))
-    network.add(name, f"BatchNorm1d({kept['running_mean'].size}, eps={eps!r}{'' if 'weight' in kept else ', affine=false'})", kept)
+    network.add(name, batchnorm_constructor(kept["running_mean"].size, tensors.get("eps", 1e-5), "weight" in kept), kept)
 
 
 # ---- Output ----
@@ -340,7 +344,8 @@ def entries(network, frame):
         return [f"entry process(x: f32[{frame}, {shape_in}]) -> (y: f32[{network.frame}, {shape}]) {{ return run(x); }}"]
     per_step = math.lcm(*network.denominators)
     made = int(network.rate*per_step)
-    lines = [f"entry process(x: f32[{size('T', per_step)}, {shape_in}]) -> (y: f32[{size('T', made)}, {shape}]) {{ return run(x); }}"]
+    taken, given = size("T", per_step), size("T", made)
+    lines = [f"entry process(x: f32[{taken}, {shape_in}]) -> (y: f32[{given}, {shape}]) {{ return run(x); }}"]
     if per_step == made == 1:
         return lines + [f"entry step(x: f32[{shape_in}]) -> (y: f32[{shape}]) {{ return squeeze(run(unsqueeze(x, 0)), 0); }}"]
     return lines + [f"entry step(x: f32[{per_step}, {shape_in}]) -> (y: f32[{made}, {shape}]) {{ return run(x); }}"]
@@ -349,8 +354,8 @@ def entries(network, frame):
 def source(network, title, model, weights, frame):
     blocks = "".join(BLOCKS[block] for block in network.blocks)
     width = max(len(name) for name, _ in network.layers)
-    body = [*(f"layer {name:{width}} = {constructor};" for name, constructor in network.layers), "", "fn run(x) {", *("    " + call for call in network.calls), "    return x;", "}", "",
-            *entries(network, frame)]
+    body = [*(f"layer {name:{width}} = {constructor};" for name, constructor in network.layers), "",
+            "fn run(x) {", *("    " + call for call in network.calls), "    return x;", "}", "", *entries(network, frame)]
     dims = "" if network.whole else "dim T = 1..4096;  // samples in one call\n"
     indented = "\n".join("    " + line if line else "" for line in body)
     return f'// Imported from {title}.\nweights from "{weights}";\n{dims}{blocks}\nmodel {model} {{\n{indented}\n}}\n'

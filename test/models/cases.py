@@ -19,13 +19,14 @@ class Case:
     times. weights: arrays by name, instead of a file. interpreted: false where the interpreter would take minutes.
     calls: a function of a model with call(entry, **inputs), and of a number of rows, that gives the outputs instead of
     one call with the inputs: none of the expected may be missing if the number is None, and some may if it tells how
-    many rows of axis 0 suffice. marks: marks of single outputs."""
+    many rows of axis 0 suffice. marks: marks of single outputs. options: for the command. A function may give several
+    cases."""
 
     def __init__(self, inputs, expected, mark=SMALL, rows=0, batch=500, right=None, strays=0, weights=None,
-                 interpreted=True, calls=None, marks=None):
+                 interpreted=True, calls=None, marks=None, options=()):
         self.inputs, self.expected, self.mark, self.marks = inputs, expected, mark, marks or {}
         self.rows, self.batch, self.right, self.strays = rows, batch, right, strays
-        self.weights, self.interpreted, self.calls = weights, interpreted, calls
+        self.weights, self.interpreted, self.calls, self.options = weights, interpreted, calls, list(options)
 
 
 def safetensors_read(path):

@@ -3,9 +3,11 @@
 States may be 1e-4 of their range away after hundreds of steps. What the world sees, words, phonemes, dates, is compared
 letter by letter.
 """
+import json
+
 import numpy as np
 
-from cases import DEEP, Case
+from cases import DEEP, Case, safetensors_read
 
 
 def silero_vad(data):
@@ -26,3 +28,79 @@ def silero_vad(data):
     expected = {"p": p, "p_all": p, "before": io["state_before_100"], "after": io["state_after_100"],
                 "last": io["state_final"]}
     return Case({}, expected, calls=calls, marks={"before": DEEP, "after": DEEP, "last": DEEP})
+
+
+def thai_bilstm(data):
+    """The thirty sentences that ICU4X tests itself with; the likeliest tags spell what it expects."""
+    folder = data / "thai-bilstm-icu"
+    sentences = json.loads((folder / "icu4x_test_text_codepoints.json").read_text())["testcases"]
+    numbers = json.loads((folder / "weights.json").read_text())["dic"]
+    io = np.load(folder / "io.npz")
+
+    def calls(model, rows):
+        got = {"tags": [], "chances": []}
+        for sentence in sentences[:rows]:
+            characters = [numbers.get(character, len(numbers)) for character in sentence["unseg"]]
+            y = model.call("tag", characters=np.array(characters, np.int32))["y"]
+            got["tags"].append("".join("bies"[k] for k in y.argmax(axis=1)))
+            got["chances"].append(y)
+        return {"tags": np.array(got["tags"])} | ({} if rows else {"chances": np.concatenate(got["chances"])})
+
+    expected = {"tags": np.array([sentence["expected_bies"] for sentence in sentences]),
+                "chances": np.concatenate([io[f"bies_{i}"] for i in range(len(sentences))])}
+    return Case({}, expected, calls=calls)
+
+
+def sleepecg(data, name):
+    io = np.load(data / "sleepecg-bigru/io.npz")
+    return Case({"x": io[f"{name}-gru-mesa_x"][:, 0]}, {"y": io[f"{name}-gru-mesa_y"]})
+
+
+def sleepecg_wrn(data):
+    return sleepecg(data, "wrn")
+
+
+def sleepecg_ws(data):
+    return sleepecg(data, "ws")
+
+
+def sleepstages(data):
+    """Two recordings: the windows one by one, and all of a recording in a call. The mice are awake."""
+    io = np.load(data / "sleepstages-cnn-bilstm/io.npz")
+    recordings = {name: io[f"W98DEW_{name}_epochs"] for name in ("sample", "demo")}
+    expected = {name: io[f"W98DEW_{name}_logits"] for name in recordings}
+    expected |= {f"{name}_all": logits for name, logits in expected.items()}
+    expected |= {f"{name}_stages": np.array(["W"] * len(expected[name])) for name in recordings}
+
+    def calls(model, rows):
+        if rows:
+            return {"demo_all": model.call("stage_all", x=recordings["demo"][:rows + 8])["y"]}
+        got = {}
+        for name, epochs in recordings.items():
+            windows = [model.call("stage", x=epochs[i:i + 9])["y"] for i in range(len(epochs) - 8)]
+            got[name] = np.concatenate(windows)
+            got[f"{name}_all"] = model.call("stage_all", x=epochs)["y"]
+            got[f"{name}_stages"] = np.array(["SWR"[k] for k in got[name].argmax(axis=1)])
+        return got
+
+    return Case({}, expected, calls=calls)
+
+
+def glow_rnn(data):
+    """Graphs of one layer each; their references are those of PyTorch."""
+    variants = {"Forward": "", "ForwardNoBias": "-Dbias=false", "ForwardNoState": "", "Reverse": "-Dbackward=true",
+                "Bidirectional": "-DD=2"}
+    graphs = {f"{kind}{variant}": [f"-Dkind={kind}", option] for kind in ("rnn", "gru", "lstm")
+              for variant, option in variants.items()}
+    graphs |= {"gruForwardLinearBeforeReset": ["-Dkind=gru", "-Dafter=true"],
+               "lstmForwardInputForget": ["-Dkind=lstm", "-Dcoupled=true"],
+               "lstmForwardWithPeephole": ["-Dkind=lstm", "-Dpeephole=true"]}
+    for graph, options in graphs.items():
+        path = data / "glow-rnn-selfcheck" / f"{graph}.safetensors"
+        tensors = safetensors_read(path)
+        y = tensors["Y_ref"]
+        zeros = np.zeros(y.shape[1:], np.float32)
+        inputs = {"x": tensors["X"], "h": tensors.get("initial_h", zeros), "c": tensors.get("initial_c", zeros),
+                  "reference": y}
+        yield Case(inputs, {"y": y, "difference": np.zeros_like(y)}, 2e-6,
+                   options=[f"--weights={path}", *filter(None, options)])
