@@ -104,3 +104,92 @@ def glow_rnn(data):
                   "reference": y}
         yield Case(inputs, {"y": y, "difference": np.zeros_like(y)}, 2e-6,
                    options=[f"--weights={path}", *filter(None, options)])
+
+
+# ---- Words ----
+
+def rnnlm_ptb(data):
+    folder = data / "dlfs2-rnnlm-ptb"
+    words = json.loads((folder / "vocab.json").read_text())
+    texts = json.loads((folder / "expected.json").read_text())["greedy_20_words_skipping_N_unk_dollar"]
+    io = np.load(folder / "io.npz")
+    text = io["ids"][:, 0]
+    never = np.isin(words, ["N", "<unk>", "$"])
+
+    def write(model, first):
+        ids = model.call("write", first=np.array(words.index(first), np.int32), never=never, W=20)["text"]
+        return " ".join([first, *(words[i] for i in ids)])
+
+    def calls(model, rows):
+        if rows:
+            y = model.call("score", text=text[:rows].astype(np.int32))["y"]
+            return {"y": y, "written": np.array([write(model, first) for first in texts])}
+        got = model.call("score", text=text)
+        model.reset()
+        got["stepwise"] = np.stack([model.call("next", word=word)["y"] for word in text])
+        got["perplexity"] = np.array([f"{got['perplexity']:.3f}"])
+        got["written"] = np.array([write(model, first) for first in texts])
+        return got
+
+    expected = {"y": io["score"][:, 0], "stepwise": io["score"][:, 0], "h": io["h_out"][0], "c": io["c_out"][0],
+                "perplexity": np.array(["84.065"]), "written": np.array(list(texts.values()))}
+    return Case({}, expected, calls=calls)
+
+
+def g2p(data):
+    """A thousand words of CMUdict. Phonemes are those that PyTorch chose, and 679 words are spoken as the dictionary has
+    them; of some words the states and logits are known."""
+    folder = data / "g2p-gru-seq2seq"
+    known = json.loads((folder / "expected_words.json").read_text())
+    io = np.load(folder / "io.npz")
+    traced = [name[:-4] for name in io.files if name.endswith(".ids")]
+
+    def pronounce(model, word):
+        letters = [known["graphemes"].index(letter) if letter in known["graphemes"] else 1 for letter in word]
+        return model.call("pronounce", letters=np.array([*letters, 2], np.int32))
+
+    def spoken(got):
+        return " ".join(known["phonemes"][i] for i in got["phonemes"][:got["count"]] if i != 3)
+
+    def calls(model, rows):
+        words = list(known["words"])[:rows]
+        got = {"spoken": np.array([spoken(pronounce(model, word)) for word in words])}
+        if rows:
+            return got
+        right = sum(text == " ".join(known["words"][word]["cmudict"]) for text, word in zip(got["spoken"], words))
+        traces = [pronounce(model, word) for word in traced]
+        return got | {"right": np.array([right]), "memory": np.concatenate([trace["memory"] for trace in traces]),
+                      "logits": np.concatenate([trace["logits"][:trace["count"]] for trace in traces])}
+
+    expected = {"spoken": np.array([" ".join(word["greedy"]) for word in known["words"].values()]),
+                "right": np.array([679]), "memory": np.concatenate([io[f"{word}.h"] for word in traced]),
+                "logits": np.concatenate([io[f"{word}.logits"] for word in traced])}
+    return Case({}, expected, calls=calls)
+
+
+def seq2seq_date(data):
+    """Five thousand dates; what comes out is spelled, and looked up in the list that the dates are from."""
+    folder = data / "dlfs2-seq2seq-attention-date"
+    letters = {number: letter for letter, number in json.loads((folder / "vocab.json").read_text()).items()}
+    meant = dict(line.split("_") for line in (folder / "date.txt").read_text().splitlines())
+    io = np.load(folder / "io.npz")
+    asked = io["src_ids_reversed"]
+
+    def text_of(ids):
+        return "".join(letters[int(i)] for i in ids)
+
+    def calls(model, rows):
+        few = asked[:rows]
+        parts = [model.call("translate", text=few[i:i + 100]) for i in range(0, len(few), 100)]
+        got = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+        return {"dates": np.array([text_of(ids) for ids in got["ids"]]), "scores": got["scores"][:50],
+                "attention": got["attention"][:50]}
+
+    expected = {"dates": np.array([meant[text_of(ids[::-1])] for ids in asked]), "scores": io["scores_first50"],
+                "attention": io["attn_first50"]}
+    return Case({}, expected, calls=calls)
+
+
+def convlstm_rainfall(data):
+    io = np.load(data / "convlstm-rainfall/io.npz")
+    return Case({"x": io["x"]}, {"y": io["y"]})

@@ -59,7 +59,7 @@ class Library:
         values where these do not tell."""
         entry = self.entries[name]
         inputs = entry.inputs[:entry.input_count]
-        given = [np.ascontiguousarray(values[tensor.name.decode()], TYPES[tensor.dtype]) for tensor in inputs]
+        given = [np.array(values[tensor.name.decode()], TYPES[tensor.dtype], order="C") for tensor in inputs]
         sizes = (I64 * 8)(*dims_of(entry, inputs, given, values))
         results = {}
         for i, tensor in enumerate(entry.outputs[:entry.output_count]):
