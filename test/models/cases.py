@@ -29,30 +29,34 @@ class Case:
         self.weights, self.interpreted, self.calls, self.options = weights, interpreted, calls, list(options)
 
 
+DTYPES = {"F16": "<f2", "F32": "<f4", "F64": "<f8", "U8": "u1", "I32": "<i4", "I64": "<i8", "BOOL": "?"}
+
+
 def safetensors_read(path):
-    dtypes = {"F16": "<f2", "F32": "<f4", "U8": "u1", "I64": "<i8"}
     data = path.read_bytes()
     start = 8 + int.from_bytes(data[:8], "little")
     tensors = {}
     for name, entry in json.loads(data[8:start]).items():
         if name != "__metadata__":
             first, end = entry["data_offsets"]
-            tensors[name] = np.frombuffer(data[start + first:start + end], dtypes[entry["dtype"]]).reshape(entry["shape"])
+            values = np.frombuffer(data[start + first:start + end], DTYPES[entry["dtype"]])
+            tensors[name] = values.reshape(entry["shape"])
     return tensors
 
 
 def safetensors_write(path, tensors):
-    """f32 tensors."""
+    names = {np.dtype(numpy): name for name, numpy in DTYPES.items()}
     header, offset = {}, 0
     for name, tensor in tensors.items():
-        header[name] = {"dtype": "F32", "shape": tensor.shape, "data_offsets": [offset, offset + tensor.nbytes]}
-        offset += tensor.nbytes
+        end = offset + tensor.nbytes
+        header[name] = {"dtype": names[tensor.dtype], "shape": tensor.shape, "data_offsets": [offset, end]}
+        offset = end
     text = json.dumps(header).encode()
     text += b" " * (-len(text) % 8)
     with open(path, "wb") as file:
         file.write(len(text).to_bytes(8, "little") + text)
         for tensor in tensors.values():
-            file.write(np.ascontiguousarray(tensor, "<f4"))
+            file.write(np.ascontiguousarray(tensor))
 
 
 def digits(data):
@@ -181,7 +185,7 @@ def conv2d_odd(data):
 
 
 def pools_and_resize(data):
-    return layer_case(data, "pools_and_resize", "x", "y0 y1 y2 y3 y4 y5 - y7")
+    return layer_case(data, "pools_and_resize", "x", "y0 y1 y2 y3 y4 y5 y6 y7")
 
 
 def activations_wide(data):
