@@ -85,7 +85,8 @@ class Problem(Exception):
 
 
 class Network:
-    """What is known so far: lines of layers, lines of calls, tensors, shapes of one step, and samples out per sample in."""
+    """What is known so far: layers, lines of calls, tensors, shapes of one step in and out, and samples out per sample
+    in. frame: the length of a whole sequence where the file tells it."""
 
     def __init__(self):
         self.layers, self.calls, self.tensors, self.blocks = [], [], {}, []
@@ -165,8 +166,8 @@ def add_conv1d(network, name, weight, bias, stride=1, dilation=1, groups=1, whol
         raise Problem(f"stride {stride} skips samples: a causal convolution needs a stride up to {span}")
     network.takes(cin)
     block, size = ("Conv1d", "kernel_size") if whole else ("CausalConv1d", "kernel")
-    options = [f"{key}={value}" for key, value in
-               ((size, kernel), ("stride", stride), ("dilation", dilation), ("groups", groups)) if value != 1 or key == size]
+    others = {"stride": stride, "dilation": dilation, "groups": groups}
+    options = [f"{size}={kernel}", *(f"{key}={value}" for key, value in others.items() if value != 1)]
     options += ["bias=false"] * (bias is None)
     network.add(name, f"{block}({cin}, {cout}, {', '.join(options)})", {"weight": weight, "bias": bias},
                 "x = {}(x.T).T;" if whole else "x = {}(x);")
@@ -347,7 +348,8 @@ def entries(network, frame):
     taken, given = size("T", per_step), size("T", made)
     lines = [f"entry process(x: f32[{taken}, {shape_in}]) -> (y: f32[{given}, {shape}]) {{ return run(x); }}"]
     if per_step == made == 1:
-        return lines + [f"entry step(x: f32[{shape_in}]) -> (y: f32[{shape}]) {{ return squeeze(run(unsqueeze(x, 0)), 0); }}"]
+        return lines + [f"entry step(x: f32[{shape_in}]) -> (y: f32[{shape}]) "
+                        "{ return squeeze(run(unsqueeze(x, 0)), 0); }"]
     return lines + [f"entry step(x: f32[{per_step}, {shape_in}]) -> (y: f32[{made}, {shape}]) {{ return run(x); }}"]
 
 

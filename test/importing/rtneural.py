@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Imports networks with random weights, and compares them with Keras's layers written in NumPy: rtneural.py SCRIPT WORK TENON."""
+"""Imports networks with random weights and compares them with Keras's layers in NumPy: rtneural.py SCRIPT WORK TENON."""
 import json
 import pathlib
 import subprocess

@@ -2,8 +2,8 @@
 """Compares layers with what PyTorch made of them: check.py SOURCE.tn WORK TENON.
 
 All entries are run by the interpreter, and compiled for the baseline, for this machine, and without optimisation. Each
-result may be off by 1e-5 of its range. Inputs and results are in the file that SOURCE takes its weights from; that file is
-made by make_references.py.
+result may be off by 1e-5 of its range. Inputs and results are in the file that SOURCE takes its weights from, which
+make_references.py made.
 """
 import pathlib
 import re

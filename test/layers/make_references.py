@@ -2,8 +2,8 @@
 """Writes references/*.safetensors with PyTorch: make_references.py [NAME..]. Not run by the tests; they read the files.
 
 Each file holds layers with random weights under the names of a state_dict, and what PyTorch makes of random inputs:
-`in.ENTRY.NAME` and `out.ENTRY.NAME`, by the entries of the .tn file of the same name. PyTorch computes in f64, from inputs
-and weights that are f32.
+`in.ENTRY.NAME` and `out.ENTRY.NAME`, by the entries of the .tn file of the same name. PyTorch computes in f64, from
+inputs and weights that are f32.
 """
 import pathlib
 import sys
@@ -69,7 +69,8 @@ def cells(r):
 
 def lstm_proj(r):
     one = r.layer("one", nn.LSTM(6, 9, proj_size=4))
-    y, (h, c) = one(r.random("one_layer", "x", 8, 3, 6), (r.random("one_layer", "h0", 1, 3, 4), r.random("one_layer", "c0", 1, 3, 9)))
+    x, h0, c0 = (r.random("one_layer", *given) for given in (("x", 8, 3, 6), ("h0", 1, 3, 4), ("c0", 1, 3, 9)))
+    y, (h, c) = one(x, (h0, c0))
     r.output("one_layer", y=y, h=h, c=c)
     two = r.layer("two", nn.LSTM(5, 6, num_layers=2, proj_size=3, bidirectional=True, batch_first=True))
     y, (h, c) = two(r.random("two_layers", "x", 2, 7, 5))
@@ -78,9 +79,10 @@ def lstm_proj(r):
 
 def with_lengths(r, entry, layer, lengths, inputs, lstm=False):
     """Rows without a step, which PyTorch refuses, are zeros, and their states are the first ones."""
-    batch, steps = len(lengths), max(lengths)
+    batch, steps, first = len(lengths), max(lengths), layer.batch_first
     directions, hidden = 2 if layer.bidirectional else 1, layer.hidden_size
-    x = r.random(entry, "x", steps, batch, inputs)
+    x = r.random(entry, "x", *((batch, steps) if first else (steps, batch)), inputs)
+    x = x.transpose(0, 1) if first else x
     r.input(entry, "lengths", torch.tensor(lengths, dtype=torch.int32))
     states = [r.random(entry, name, layer.num_layers*directions, batch, hidden) for name in ("h0", "c0")[:1 + lstm]]
     some = [i for i, length in enumerate(lengths) if length > 0]
@@ -92,23 +94,27 @@ def with_lengths(r, entry, layer, lengths, inputs, lstm=False):
     last = last if lstm else (last,)
     for state, end in zip(states, last):
         state[:, some] = end
-    r.output(entry, y=padded, **dict(zip(("h", "c"), states)))
+    r.output(entry, y=padded.transpose(0, 1) if first else padded, **dict(zip(("h", "c"), states)))
 
 
 def varlen(r):
     """Lengths from none to all of the steps."""
     with_lengths(r, "lstm_lengths", r.layer("lstm", nn.LSTM(5, 6, bidirectional=True)), [8, 3, 0, 1, 5], 5, lstm=True)
     with_lengths(r, "gru_lengths", r.layer("gru", nn.GRU(5, 6, num_layers=2, bidirectional=True)), [2, 0, 8], 5)
+    with_lengths(r, "first_lengths", r.layer("first", nn.LSTM(3, 4, batch_first=True)), [0, 6, 2], 3, lstm=True)
     with_lengths(r, "rnn_lengths", r.layer("rnn", nn.RNN(5, 6)), [1, 8, 0], 5)
 
 
 def recurrent(r):
     """Layers, directions, axes and biases in turn."""
-    y, h = r.layer("relu_rnn", nn.RNN(7, 9, num_layers=2, nonlinearity="relu", bidirectional=True))(r.random("relu", "x", 11, 3, 7))
+    relu_rnn = r.layer("relu_rnn", nn.RNN(7, 9, num_layers=2, nonlinearity="relu", bidirectional=True))
+    y, h = relu_rnn(r.random("relu", "x", 11, 3, 7))
     r.output("relu", y=y, h=h)
-    y, h = r.layer("gru", nn.GRU(4, 6, batch_first=True))(r.random("gru_first", "x", 3, 9, 4), r.random("gru_first", "h0", 1, 3, 6))
+    gru = r.layer("gru", nn.GRU(4, 6, batch_first=True))
+    y, h = gru(r.random("gru_first", "x", 3, 9, 4), r.random("gru_first", "h0", 1, 3, 6))
     r.output("gru_first", y=y, h=h)
-    y, (h, c) = r.layer("lstm", nn.LSTM(4, 6, bias=False, batch_first=True, bidirectional=True))(r.random("lstm_bare", "x", 3, 9, 4))
+    lstm = r.layer("lstm", nn.LSTM(4, 6, bias=False, batch_first=True, bidirectional=True))
+    y, (h, c) = lstm(r.random("lstm_bare", "x", 3, 9, 4))
     r.output("lstm_bare", y=y, h=h, c=c)
     y, h = r.layer("alone", nn.GRU(4, 6, num_layers=3))(r.random("unbatched", "x", 9, 4))
     r.output("unbatched", y=y, h=h)
@@ -174,7 +180,8 @@ def multihead(r):
 
 
 def transformer(r):
-    encoder = r.layer("encoder", nn.TransformerEncoderLayer(12, 4, 20, activation="gelu", batch_first=True, norm_first=True))
+    encoder = r.layer("encoder", nn.TransformerEncoderLayer(12, 4, 20, activation="gelu", batch_first=True,
+                                                            norm_first=True))
     x = r.random("encode", "x", 2, 6, 12)
     padding = r.input("encode", "padding", torch.arange(6) >= torch.tensor([[6], [3]]))
     r.output("encode", y=encoder(x, src_key_padding_mask=padding))
@@ -183,13 +190,15 @@ def transformer(r):
         entry = f"decode_{name}"
         tgt, memory = r.random(entry, "tgt", 5, 2, 8), r.random(entry, "memory", 7, 2, 8)
         mask = r.input(entry, "mask", torch.triu(torch.full((5, 5), -torch.inf), 1))
-        r.output(entry, y=decoder(tgt, memory, tgt_mask=mask))
+        padding = r.input(entry, "padding", torch.arange(7) >= torch.tensor([[2], [7]]))
+        r.output(entry, y=decoder(tgt, memory, tgt_mask=mask, memory_key_padding_mask=padding))
 
 
 # ---- Convolutions ----
 
 def conv1d(r):
-    layers = {"dilated": nn.Conv1d(6, 8, 3, dilation=4, padding=4), "strided": nn.Conv1d(6, 9, 4, stride=3, padding=2, groups=3),
+    layers = {"dilated": nn.Conv1d(6, 8, 3, dilation=4, padding=4),
+              "strided": nn.Conv1d(6, 9, 4, stride=3, padding=2, groups=3),
               "depthwise": nn.Conv1d(6, 6, 5, padding="same", groups=6, bias=False)}
     for name, layer in layers.items():
         r.output(f"run_{name}", y=r.layer(name, layer)(r.random(f"run_{name}", "x", 2, 6, 17)))
@@ -197,7 +206,8 @@ def conv1d(r):
 
 def conv_transpose(r):
     layers = {
-        "odd": nn.ConvTranspose2d(6, 4, (3, 2), stride=(2, 3), padding=(1, 0), output_padding=(1, 2), groups=2, dilation=(2, 1)),
+        "odd": nn.ConvTranspose2d(6, 4, (3, 2), stride=(2, 3), padding=(1, 0), output_padding=(1, 2), groups=2,
+                                  dilation=(2, 1)),
         "same": nn.ConvTranspose2d(4, 5, 3, stride=2, padding=1, output_padding=1),
         "bare": nn.ConvTranspose2d(3, 6, 2, bias=False, groups=3),
         "line": nn.ConvTranspose1d(6, 4, 4, stride=3, padding=2, output_padding=1, groups=2),
@@ -210,32 +220,40 @@ def conv_transpose(r):
 # ---- Norms, pools and others ----
 
 def norms(r):
-    layers = {"group": (nn.GroupNorm(3, 12), (2, 12, 5, 3)), "instance": (nn.InstanceNorm2d(4, affine=True), (2, 4, 5, 6)),
-              "instance_line": (nn.InstanceNorm1d(4), (2, 4, 9)), "layer": (nn.LayerNorm([5, 6], eps=1e-3), (2, 3, 5, 6)),
-              "root": (nn.RMSNorm(10, eps=1e-5), (3, 4, 10)), "batch": (nn.BatchNorm2d(5), (2, 5, 4, 3)),
-              "batch_line": (nn.BatchNorm1d(5, eps=1e-2), (2, 5, 6)), "batch_rows": (nn.BatchNorm1d(7, affine=False), (4, 7))}
+    layers = {"group": (nn.GroupNorm(3, 12), (2, 12, 5, 3)),
+              "instance": (nn.InstanceNorm2d(4, affine=True), (2, 4, 5, 6)),
+              "instance_line": (nn.InstanceNorm1d(4), (2, 4, 9)),
+              "layer": (nn.LayerNorm([5, 6], eps=1e-3), (2, 3, 5, 6)),
+              "root": (nn.RMSNorm(10, eps=1e-5), (3, 4, 10)),
+              "batch": (nn.BatchNorm2d(5), (2, 5, 4, 3)),
+              "batch_line": (nn.BatchNorm1d(5, eps=1e-2), (2, 5, 6)),
+              "batch_rows": (nn.BatchNorm1d(7, affine=False), (4, 7))}
     for name, (layer, shape) in layers.items():
         r.output(f"run_{name}", y=r.layer(name, layer)(r.input(f"run_{name}", "x", 3*torch.randn(shape))))
-    for name, layer in (("near", nn.LocalResponseNorm(5, alpha=0.01, k=2.0)), ("wide", nn.LocalResponseNorm(4, beta=0.5))):
+    for name, layer in (("near", nn.LocalResponseNorm(5, alpha=0.01, k=2.0)),
+                        ("wide", nn.LocalResponseNorm(4, beta=0.5))):
         r.output(f"run_{name}", y=layer(r.input(f"run_{name}", "x", 3*torch.randn(2, 7, 4, 3))))
 
 
 def pools(r):
     x = r.random("plane", "x", 2, 3, 11, 7)
     r.output("plane", max=nn.MaxPool2d((3, 2), stride=(2, 1), padding=(1, 0), dilation=(1, 2))(x),
-             max_ceil=nn.MaxPool2d(3, stride=2, ceil_mode=True)(x), avg=nn.AvgPool2d((2, 3), stride=(3, 2), padding=(1, 1))(x),
+             max_ceil=nn.MaxPool2d(3, stride=2, ceil_mode=True)(x),
+             avg=nn.AvgPool2d((2, 3), stride=(3, 2), padding=(1, 1))(x),
              avg_ceil=nn.AvgPool2d(4, stride=3, padding=1, ceil_mode=True, count_include_pad=False)(x),
              adaptive=nn.AdaptiveAvgPool2d((5, 3))(x), adaptive_up=nn.AdaptiveAvgPool2d((13, 4))(x))
     x = r.random("line", "x", 2, 3, 13)
-    r.output("line", max=nn.MaxPool1d(4, stride=3, padding=2)(x), avg=nn.AvgPool1d(3, stride=2, padding=1, ceil_mode=True)(x),
+    r.output("line", max=nn.MaxPool1d(4, stride=3, padding=2)(x),
+             avg=nn.AvgPool1d(3, stride=2, padding=1, ceil_mode=True)(x),
              adaptive=nn.AdaptiveAvgPool1d(5)(x))
 
 
 def resize(r):
     x = r.random("enlarge", "x", 2, 4, 5, 3)
     up = nn.functional.interpolate
-    r.output("enlarge", nearest=nn.Upsample(scale_factor=3)(x), bilinear=nn.Upsample(scale_factor=2, mode="bilinear")(x),
-             corners=nn.Upsample(scale_factor=2, mode="bilinear", align_corners=True)(x), shuffled=nn.PixelShuffle(2)(x),
+    r.output("enlarge", nearest=nn.Upsample(scale_factor=3)(x), shuffled=nn.PixelShuffle(2)(x),
+             bilinear=nn.Upsample(scale_factor=2, mode="bilinear")(x),
+             corners=nn.Upsample(scale_factor=2, mode="bilinear", align_corners=True)(x),
              odd=up(x, (7, 8), mode="bilinear"), odd_corners=up(x, (7, 8), mode="bilinear", align_corners=True),
              one=up(x, (1, 1), mode="bilinear", align_corners=True))
     x = r.random("frame", "x", 2, 3, 4, 5)
@@ -247,15 +265,16 @@ def activations(r):
     one, each = r.layer("one", nn.PReLU()), r.layer("each", nn.PReLU(6))
     x = r.input("run", "x", torch.cat([torch.linspace(-6.5, 6.5, 84), 30*torch.randn(36)]).reshape(2, 6, 10))
     f = nn.functional
-    r.output("run", prelu=one(x), prelus=each(x), hardswish=f.hardswish(x), hardsigmoid=f.hardsigmoid(x), hardtanh=f.hardtanh(x, -2, 3),
+    r.output("run", prelu=one(x), prelus=each(x), hardswish=f.hardswish(x), hardsigmoid=f.hardsigmoid(x),
+             hardtanh=f.hardtanh(x, -2, 3),
              relu6=f.relu6(x), elu=f.elu(x, 0.7), celu=f.celu(x, 1.3), selu=f.selu(x), gelu=f.gelu(x),
              gelu_tanh=f.gelu(x, approximate="tanh"), silu=f.silu(x), mish=f.mish(x), softplus=f.softplus(x, beta=2.0),
              softsign=f.softsign(x), logsigmoid=f.logsigmoid(x), glu=f.glu(x, 1), leaky=f.leaky_relu(x, 0.3),
              softmin=f.softmin(x, 2), log_softmax=f.log_softmax(x, 1))
 
 
-REFERENCES = [cells, lstm_proj, varlen, recurrent, convlstm, luong_concat, bahdanau_decoder_gru, multihead, transformer, conv1d,
-              conv_transpose, norms, pools, resize, activations]
+REFERENCES = [cells, lstm_proj, varlen, recurrent, convlstm, luong_concat, bahdanau_decoder_gru, multihead, transformer,
+              conv1d, conv_transpose, norms, pools, resize, activations]
 
 
 def write(make):

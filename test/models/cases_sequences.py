@@ -19,7 +19,8 @@ def silero_vad(data):
     def calls(model, rows):
         if rows:
             return {"p_all": model.call("detect_all", xs=frames[:rows])["ps"]}
-        got = {"p_all": np.concatenate([model.call("detect_all", xs=frames[i:i + 100])["ps"] for i in range(0, 600, 100)])}
+        hundreds = [model.call("detect_all", xs=frames[i:i + 100])["ps"] for i in range(0, 600, 100)]
+        got = {"p_all": np.concatenate(hundreds)}
         model.reset()
         steps = [model.call("detect", x=frame) for frame in frames]
         got["p"] = np.concatenate([step["p"] for step in steps])

@@ -43,8 +43,8 @@ RECORDINGS = [
     Recording("gru_1d"),
     Recording("gru_torch"),
     Recording("conv1d_torch", channels_first=(False, True), skip=4),
-    Recording("conv1d_torch_stride_3", "conv1d_torch_x_python_stride_3", "conv1d_torch_y_python_stride_3", (False, True), skip=1,
-              lead=1, settings=["net.stride=3"]),
+    Recording("conv1d_torch_stride_3", "conv1d_torch_x_python_stride_3", "conv1d_torch_y_python_stride_3",
+              (False, True), skip=1, lead=1, settings=["net.stride=3"]),
     Recording("conv1d_torch_group_6_3_3_1_3", "conv1d_torch_group_x_python", "conv1d_torch_group_y_python_6_3_3_1_3",
               (False, True), skip=2, settings=["net.groups=3"]),
     Recording("conv1d_torch_group_6_3_4_10_3", "conv1d_torch_group_x_python", "conv1d_torch_group_y_python_6_3_4_10_3",
@@ -103,7 +103,8 @@ def check(recording, script, folder, work, tenon, flags):
     subprocess.run([tenon, "compile", source, "--prefix=net", *flags, "-o", library], check=True)
     model = Library(library, "net")
     x = samples(folder / "test_data", recording.x, recording.channels_first[0], recording.shapes[0])
-    expected = samples(folder / "test_data", recording.y, recording.channels_first[1], recording.shapes[1])[recording.part]
+    expected = samples(folder / "test_data", recording.y, recording.channels_first[1], recording.shapes[1])
+    expected = expected[recording.part]
     if recording.lead:
         x = np.concatenate([np.zeros((recording.lead, *x.shape[1:])), x])
     unit = model.entries["process"].inputs[0].bounds[0]//4096 or 1
