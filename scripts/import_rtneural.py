@@ -23,6 +23,8 @@ import numpy as np
 ACTIVATIONS = {"": None, "linear": None, "tanh": "tanh", "relu": "relu", "sigmoid": "sigmoid", "elu": "elu",
                "softmax": "softmax(axis=-1)"}
 
+TAKEN = set("x y T run process step if else for in scan yield return true false".split()) | set(ACTIVATIONS)
+
 CAUSAL_CONV1D = """
 // A convolution over time that remembers the samples it will need again. x: [T * stride, cin] -> [T, cout]
 block CausalConv1d(cin: int, cout: int, kernel: int, stride: int = 1, dilation: int = 1, groups: int = 1,
@@ -273,6 +275,10 @@ def read_keras(network, model):
             # tanh and sigmoid of a recurrent layer are inside it.
             if kind not in ("lstm", "gru"):
                 network.activate(layer["activation"])
+        except KeyError as missing:
+            raise Problem(f"layer {i} ({kind}): it has no {missing}") from None
+        except (IndexError, TypeError, ValueError):
+            raise Problem(f"layer {i} ({kind}): its weights are not those of such a layer") from None
         except Problem as problem:
             raise Problem(f"layer {i} ({kind}): {problem}") from None
 
@@ -284,8 +290,17 @@ def torch_layers(state):
     layers = {}
     for key, values in state.items():
         layer, _, tensor = key.rpartition(".")
-        layers.setdefault(layer or "net", {})[tensor] = np.array(values, np.float32)
+        try:
+            layers.setdefault(layer or "net", {})[tensor] = np.array(values, np.float32)
+        except (TypeError, ValueError):
+            raise Problem(f"{key} is no tensor: expected numbers, or lists of equal length") from None
     return layers
+
+
+def name_of(layer):
+    """A word that means nothing else in the .tn file."""
+    word = re.sub(r"\W", "_", layer)
+    return f"layer_{word}" if word in TAKEN or word[0].isdigit() else word
 
 
 def read_torch(network, state, settings):
@@ -297,7 +312,7 @@ def read_torch(network, state, settings):
         try:
             options = dict(settings.get(layer, {}))
             activation = options.pop("activation", "")
-            add_torch(network, re.sub(r"\W", "_", layer), tensors, {key: int(value) for key, value in options.items()})
+            add_torch(network, name_of(layer), tensors, {key: int(value) for key, value in options.items()})
             network.activate(activation)
         except Problem as problem:
             raise Problem(f"layer {layer}: {problem}") from None

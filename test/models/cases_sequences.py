@@ -194,3 +194,14 @@ def seq2seq_date(data):
 def convlstm_rainfall(data):
     io = np.load(data / "convlstm-rainfall/io.npz")
     return Case({"x": io["x"]}, {"y": io["y"]})
+
+
+def microtcn(data):
+    folder = data / "rtneural/orig"
+    parts = {part: json.loads((folder / f"models/microtcn/{part}.json").read_text()) for part in ("conv1", "bn", "relu", "res")}
+    kinds = ("weight", "bias", "running_mean", "running_var")
+    weights = {f"{part}.{kind}": np.array(tensors[kind], np.float32) for part, tensors in parts.items() for kind in kinds
+               if kind in tensors}
+    x = np.loadtxt(folder / "test_data/microtcn_x.csv", dtype=np.float32)
+    y = np.loadtxt(folder / "test_data/microtcn_y.csv", delimiter=",", dtype=np.float32)
+    return Case({"x": x[None, None]}, {"y": y[None]}, weights=weights)
