@@ -17,7 +17,7 @@ typedef struct Pipeline {
     TargetInfo target;
     VECTOR(const char *) files; /* read so far: sources, then weights */
     Text explanations;
-    int phase; /* of --dump-phases */
+    int phase;             /* of --dump-phases */
     const char *last_pass; /* where pipeline_run_passes stops; NULL: at the end */
 } Pipeline;
 
