@@ -87,7 +87,7 @@ static void add_terms(const Contraction *c, int64_t low, int64_t high, Scalar *s
 /* The nest from |level| inward, that level from |low| to |high|. */
 static void sum_nest(const Contraction *c, int level, int64_t low, int64_t high, Scalar *sum) {
     const LoopStatement *s = c->statement;
-    bool innermost = level + 1 == s->depth;
+    bool innermost = level + 1 == s->depth || level + 1 == REDUCTION_DEPTH_MAX;
     if (innermost && c->straight) {
         if (low < high) add_terms(c, low, high, sum);
         return;

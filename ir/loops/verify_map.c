@@ -67,7 +67,7 @@ static bool constant_fits(const MapNode *node) {
 
 static void verify_node(LoopVerifier *v, const LoopStatement *map, int index) {
     const MapNode *node = &map->nodes[index];
-    DType types[3];
+    DType types[3] = {DTYPE_NONE, DTYPE_NONE, DTYPE_NONE};
     if (node->kind == MAP_CONSTANT) {
         if (!constant_fits(node))
             verify_complain(v, map->span, "t%d: %lld is no %s", index, (long long)node->integer,
