@@ -139,6 +139,8 @@ def main():
     parser.add_argument("--update", action="store_true")
     arguments = parser.parse_args()
     folder_prepare(arguments.folder.resolve())
+    if shutil.which("tenon") is None:
+        sys.exit("page.py: tenon is not on PATH")
     complaints = page_run(arguments.page, arguments.folder.resolve(), arguments.update)
     print("\n\n".join(complaints), end="\n" if complaints else "")
     return len(complaints) > 0
