@@ -252,6 +252,9 @@ void op_append(Block *block, Op *op);
 void op_insert_before(Op *position, Op *op);
 void op_remove(Op *op); /* from its block */
 
+/* The same op on other operands, with a copy of its body; without results and outside any block. */
+Op *op_clone(Module *module, const Op *op, Value *const *operands);
+
 /* Attributes. Setting replaces. Getting gives the default when it is absent. */
 const Attr *op_attr(const Op *op, AttrId id);
 void op_set_int(Module *module, Op *op, AttrId id, int64_t value); /* INT, BOOL, DTYPE */
@@ -264,7 +267,8 @@ double op_float(const Op *op, AttrId id, double absent);
 const char *op_string(const Op *op, AttrId id, const char *absent);
 int64_t op_int_at(const Op *op, AttrId id, int index, int64_t absent); /* element of INTS */
 const Expr *op_expr_at(const Op *op, AttrId id, int index);            /* element of EXPRS; NULL: absent */
-bool op_axes_contain(const Op *op, int axis);                          /* ATTR_AXES */
+bool attrs_equal(const Op *a, const Op *b);
+bool op_axes_contain(const Op *op, int axis); /* ATTR_AXES */
 
 /* Constants. Names are made unique by a suffix. */
 Constant *constant_create(Module *module, ConstantKind kind, const char *name, Type type, Span span);

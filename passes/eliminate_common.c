@@ -14,20 +14,6 @@ typedef struct Seen {
     Op *op;
 } Seen;
 
-static bool attrs_equal(const Op *a, const Op *b) {
-    if (a->attr_count != b->attr_count) return false;
-    for (int i = 0; i < a->attr_count; i++) {
-        const Attr *x = &a->attrs[i], *y = &b->attrs[i];
-        if (x->id != y->id || x->integer != y->integer || x->count != y->count) return false;
-        if (memcmp(&x->real, &y->real, sizeof x->real) != 0) return false;
-        if ((x->string || y->string) && strcmp(x->string ? x->string : "", y->string ? y->string : "") != 0)
-            return false;
-        for (int j = 0; j < x->count; j++)
-            if (x->integers ? x->integers[j] != y->integers[j] : x->exprs[j] != y->exprs[j]) return false;
-    }
-    return true;
-}
-
 static bool ops_equal(const Op *a, const Op *b) {
     if (a->kind != b->kind || a->operand_count != b->operand_count || a->result_count != 1 ||
         b->result_count != 1)

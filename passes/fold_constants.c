@@ -28,7 +28,25 @@ static const char *recipe_name(Module *module, const Op *op) {
     return arena_printf(module->arena, "%s.%s", base, op_infos[op->kind].text);
 }
 
+/* A recipe of |op| alone that is there already, as of a layer that two entries use. */
+static Constant *find_recipe(const Module *module, const Op *op) {
+    for (int i = module->constants.count - 1; i >= 0; i--) {
+        Constant *constant = module->constants.items[i];
+        const Op *made = constant->kind == CONSTANT_RECIPE ? constant->recipe->first : NULL;
+        if (!made || made->next != constant->recipe->last || made->kind != op->kind ||
+            made->operand_count != op->operand_count || !attrs_equal(made, op) ||
+            !type_equal(&made->results[0]->type, &op->results[0]->type))
+            continue;
+        bool same = true;
+        for (int j = 0; same && j < op->operand_count; j++) same = made->operands[j] == op->operands[j];
+        if (same) return constant;
+    }
+    return NULL;
+}
+
 static Constant *make_recipe(Module *module, Op *op) {
+    Constant *known = find_recipe(module, op);
+    if (known) return known;
     Constant *constant =
         constant_create(module, CONSTANT_RECIPE, recipe_name(module, op), op->results[0]->type, op->span);
     constant->recipe = block_create(module, NULL);

@@ -325,15 +325,39 @@ static void explain(const PassOptions *options, const Op *op, const Op *anchor, 
                 s->items ? s->items : 1, (long long)s->block);
 }
 
-static bool schedule_block(Module *module, const PassOptions *options, Block *block, bool nested) {
+/* A linear layer with |weights| that has a schedule already; NULL: there is none. */
+static const Op *find_scheduled(const Block *block, const Value *weights) {
+    for (const Op *op = block->first; op; op = op->next) {
+        const Op *anchor = anchor_of(op);
+        if (op->schedule && anchor->kind == OP_LINEAR && anchor->operands[1] == weights) return op;
+        const Op *inner = op->kind == OP_SCAN ? find_scheduled(op->body, weights) : NULL;
+        if (inner) return inner;
+    }
+    return NULL;
+}
+
+/* Layers of one entry that share weights, as the chunks and the rest of a scan do, share their panels too. */
+static void share_panels(const TargetInfo *target, const Entry *entry, const Op *op, Schedule *schedule) {
+    if (op->kind != OP_LINEAR || strcmp(schedule->variant, "dense") != 0 || schedule->rows == 1) return;
+    const Op *other = find_scheduled(entry->block, op->operands[1]);
+    if (!other || strcmp(other->schedule->variant, "dense") != 0 || other->schedule->rows == 1) return;
+    schedule->vectors = other->schedule->vectors;
+    int64_t fit = rows_that_fit(target, schedule->vectors);
+    if (schedule->rows > fit) schedule->rows = (int)fit;
+    if (schedule->rows < other->schedule->rows) schedule->rows = other->schedule->rows;
+}
+
+static bool schedule_block(Module *module, const PassOptions *options, const Entry *entry, Block *block,
+                           bool nested) {
     bool good = true;
     for (Op *op = block->first; op; op = op->next) {
-        if (op->kind == OP_SCAN) good &= schedule_block(module, options, op->body, true);
+        if (op->kind == OP_SCAN) good &= schedule_block(module, options, entry, op->body, true);
         Schedule chosen;
         const Op *anchor = anchor_of(op);
         if (op->schedule || op->kind == OP_YIELD || !anchor->result_count ||
             (nested && anchor->kind == OP_CONV) || !choose_or_obey(module, options, anchor, &chosen, &good))
             continue;
+        share_panels(&options->target, entry, anchor, &chosen);
         Schedule *kept = NEW(module->arena, Schedule);
         *kept = chosen;
         op->schedule = kept;
@@ -345,6 +369,7 @@ static bool schedule_block(Module *module, const PassOptions *options, Block *bl
 bool pass_schedule(Module *module, const PassOptions *options) {
     bool good = true;
     for (int i = 0; i < module->entries.count; i++)
-        good &= schedule_block(module, options, module->entries.items[i]->block, false);
+        good &=
+            schedule_block(module, options, module->entries.items[i], module->entries.items[i]->block, false);
     return good && schedule_file_check_used(options->schedules, module->diagnostics);
 }

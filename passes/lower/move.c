@@ -148,11 +148,40 @@ void lower_CONCAT(Lowering *lowering, const Op *op) {
         lowering->loops->functions.count--; /* nothing to do */
 }
 
+/* |view| of the axes |to| as one of the axes |from|, of which two have become one; false: something else
+ * happened. */
+static bool split_view(Lowering *lowering, const Type *from, const Type *to, View *view) {
+    int joined = 0;
+    if (from->rank != to->rank + 1) return false;
+    while (joined < to->rank && from->dims[joined] == to->dims[joined]) joined++;
+    for (int i = joined + 1; i < to->rank; i++)
+        if (from->dims[i + 1] != to->dims[i]) return false;
+    if (joined == to->rank ||
+        expr_mul(lowering->exprs, from->dims[joined], from->dims[joined + 1]) != to->dims[joined])
+        return false;
+    for (int i = from->rank - 1; i > joined + 1; i--) view->strides[i] = view->strides[i - 1];
+    view->strides[joined + 1] = view->strides[joined];
+    view->strides[joined] = expr_mul(lowering->exprs, view->strides[joined], from->dims[joined + 1]);
+    return true;
+}
+
 static int times_joined(const Block *block, const Value *part) {
     int times = 0;
     for (const Op *op = block->first; op; op = op->next)
         for (int i = 0; i < op->operand_count && op->kind == OP_CONCAT; i++) times += op->operands[i] == part;
     return times;
+}
+
+/* The place of a reshaped value passes on to what is reshaped, where an axis was only joined of two. */
+static void reserve_part(Lowering *lowering, const Value *part, View view, const Block *block) {
+    const Op *op = part->kind == VALUE_RESULT ? part->op : NULL;
+    if (op && op->kind == OP_RESHAPE && op->parent == block && !part->type.layout &&
+        !op->operands[0]->type.layout && split_view(lowering, &op->operands[0]->type, &part->type, &view) &&
+        block_count_uses(block, op->operands[0]) == 1) {
+        reserve_part(lowering, op->operands[0], view, block);
+    } else if (lower_may_place(lowering, part, block)) {
+        lower_set_view(lowering, part, view);
+    }
 }
 
 /* Memory of a concatenation comes first, so that what computes a part can write it there. A part that is
@@ -164,9 +193,8 @@ void lower_reserve_parts(Lowering *lowering, const Op *op) {
     View whole = lower_allocate(lowering, op->results[0]);
     for (int i = 0; i < op->operand_count; i++) {
         const Value *part = op->operands[i];
-        if (times_joined(op->parent, part) == 1 && part->type.layout == type->layout &&
-            lower_may_place(lowering, part, op->parent))
-            lower_set_view(lowering, part, view_of_part(lowering, type, &whole, axis, start));
+        if (times_joined(op->parent, part) == 1 && part->type.layout == type->layout)
+            reserve_part(lowering, part, view_of_part(lowering, type, &whole, axis, start), op->parent);
         start = expr_add(lowering->exprs, start, part->type.dims[axis]);
     }
 }

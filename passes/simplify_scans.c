@@ -1,5 +1,5 @@
-/* inline_scans: a scan of one step is its body.
- *   before   %h1, %ys, %n = scan %xs, %h0 {trip = [1]} { args (%x, %h) .. yield %h2, %y }
+/* simplify_scans: a scan of one step is its body; the last of what a scan stacks is what it carries, where
+ * the two are the same. before   %h1, %ys, %n = scan %xs, %h0 {trip = [1]} { args (%x, %h) .. yield %h2, %y }
  *   after    %x = reshape %xs ..  %ys = reshape %y        (%h is %h0, %h1 is %h2, %n is 1)
  * So a cell called for one step from within a decoder's loop is part of that loop. Sound: one step reads the
  * initial values and its results are the last ones, whatever `until` says. */
@@ -50,21 +50,59 @@ static void inline_scan(Module *module, Op *scan) {
     op_remove(scan);
 }
 
-static void inline_block(Module *module, const PassOptions *options, Block *block) {
+/* ---- The last position ---- */
+
+/* The carried result that the last position along |axis| of a stacked |value| equals; NULL: there is none. */
+static Value *carried_alike(const Value *value, int *out_axis) {
+    if (value->kind != VALUE_RESULT || value->op->kind != OP_SCAN || op_int(value->op, ATTR_UNTIL, 0))
+        return NULL;
+    const Op *scan = value->op, *yield = block_terminator(scan->body);
+    int carries = (int)op_int(scan, ATTR_CARRIES, 0), sequences = (int)op_int(scan, ATTR_SEQUENCES, 0);
+    if (value->index < carries || value->index + 1 == scan->result_count) return NULL;
+    *out_axis = (int)op_int_at(scan, ATTR_AXES, sequences + value->index - carries, 0);
+    for (int i = 0; i < carries; i++)
+        if (yield->operands[i] == yield->operands[value->index]) return scan->results[i];
+    return NULL;
+}
+
+/* |op| takes one position along |axis|: that of the last step. */
+static bool takes_last(Module *module, const Op *op, const Op *scan, int axis) {
+    const Expr *trip = op_expr_at(scan, ATTR_TRIP, 0), *start = op_expr_at(op, ATTR_STARTS, axis);
+    bool reverse = op_int(scan, ATTR_REVERSE, 0) != 0;
+    const Expr *last = reverse ? expr_constant(module->exprs, 0) : expr_add_constant(module->exprs, trip, -1);
+    return start == last && expr_equals(op->results[0]->type.dims[axis], 1);
+}
+
+static void take_carried(Module *module, Op *op) {
+    int axis = 0;
+    if (op->kind != OP_SLICE) return;
+    Value *stacked = op->operands[0], *carried = carried_alike(stacked, &axis);
+    if (!carried || !takes_last(module, op, stacked->op, axis)) return;
+    Type type = stacked->type;
+    type.dims[axis] = expr_constant(module->exprs, 1);
+    const Expr *starts[RANK_MAX];
+    for (int i = 0; i < type.rank; i++)
+        starts[i] = i == axis ? expr_constant(module->exprs, 0) : op_expr_at(op, ATTR_STARTS, i);
+    op->operands[0] = reshaped(module, op, carried, &type);
+    op_set_exprs(module, op, ATTR_STARTS, starts, type.rank);
+}
+
+static void simplify_block(Module *module, const PassOptions *options, Block *block) {
     for (Op *op = block->first, *next; op; op = next) {
         next = op->next;
+        take_carried(module, op);
         if (op->kind != OP_SCAN) continue;
-        inline_block(module, options, op->body);
+        simplify_block(module, options, op->body);
         if (!expr_equals(op_expr_at(op, ATTR_TRIP, 0), 1)) continue;
         if (options->explain) text_printf(options->explanations, "scan @%s: one step, inlined\n", op->path);
         inline_scan(module, op);
     }
 }
 
-bool pass_inline_scans(Module *module, const PassOptions *options) {
+bool pass_simplify_scans(Module *module, const PassOptions *options) {
     for (int i = 0; i < module->entries.count; i++) {
         module->current_entry = module->entries.items[i];
-        inline_block(module, options, module->entries.items[i]->block);
+        simplify_block(module, options, module->entries.items[i]->block);
     }
     module->current_entry = NULL;
     return true;
