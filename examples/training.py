@@ -48,12 +48,14 @@ def digits_kept(folder=pathlib.Path(__file__).parent / "digits"):
             idx_read(folder / "labels.idx").astype(np.int64))
 
 
-def safetensors_write(path, tensors):
-    """Writes f32 tensors by name: an 8-byte length, that many bytes of JSON, then the elements, little-endian."""
+def safetensors_write(path, tensors, half=False):
+    """Writes f32 tensors by name, rounded to f16 if |half|: the length of a header, eight bytes, the header in JSON, then
+    the elements, little-endian."""
+    code, dtype = ("F16", "<f2") if half else ("F32", "<f4")
     header, blobs, offset = {}, [], 0
     for name, tensor in tensors.items():
-        blob = np.ascontiguousarray(tensor, "<f4").tobytes()
-        header[name] = {"dtype": "F32", "shape": list(np.shape(tensor)), "data_offsets": [offset, offset + len(blob)]}
+        blob = np.ascontiguousarray(tensor, dtype).tobytes()
+        header[name] = {"dtype": code, "shape": list(np.shape(tensor)), "data_offsets": [offset, offset + len(blob)]}
         offset += len(blob)
         blobs.append(blob)
     text = json.dumps(header, separators=(",", ":")).encode()
