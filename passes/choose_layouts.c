@@ -343,6 +343,18 @@ static void epilogue_operands(Module *module, Op *op) {
         }
 }
 
+/* The body of a scan reads rows of what lies around it: of maps, whose tiles need their room, copies. */
+static void give_rows_to_body(Module *module, Op *scan) {
+    for (Op *op = scan->parent->first; op != scan; op = op->next) {
+        if (op->kind == OP_RELAYOUT) continue;
+        for (int i = 0; i < op->result_count; i++) {
+            Value *value = op->results[i];
+            if (value->type.layout && block_count_uses(scan->body, value))
+                block_replace_uses(scan->body, value, relaid(module, scan, value, NULL));
+        }
+    }
+}
+
 static void lay_out_op(Module *module, const PassOptions *options, Op *op) {
     const Op *anchor = anchor_of(op), *conv = scheduled_conv(op);
     if (conv) {
@@ -367,8 +379,8 @@ static void lay_out_op(Module *module, const PassOptions *options, Op *op) {
         want_rows(module, op, op->kind == OP_CLUSTER ? (Op *)anchor : op);
     }
     int channel = 0;
-    if (op->result_count != 1 || !can_write_layout(op) || read_by_other_blocks(op->parent, op->results[0]))
-        return;
+    if (op->result_count != 1 || !can_write_layout(op)) return;
+    if (read_by_other_blocks(op->parent, op->results[0]) && !is_winograd(op)) return;
     bool blocked = yields_blocks(op, &channel);
     Halo halo = halo_for(op->parent, op->results[0]);
     const Layout *layout = map_layout(module, op->results[0]->type.rank, channel, blocked, &halo);
@@ -405,7 +417,10 @@ static void flatten_pointwise(Module *module, Op *op) {
 static void lay_out_block(Module *module, const PassOptions *options, Block *block) {
     for (Op *op = block->first, *next; op; op = next) {
         next = op->next;
-        if (op->kind == OP_SCAN) lay_out_block(module, options, op->body);
+        if (op->kind == OP_SCAN) {
+            give_rows_to_body(module, op);
+            lay_out_block(module, options, op->body);
+        }
         if (op->kind == OP_RELAYOUT) continue;
         if (op->kind == OP_YIELD || op->kind == OP_SCAN)
             want_rows(module, op, op);
