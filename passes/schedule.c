@@ -347,15 +347,14 @@ static void share_panels(const TargetInfo *target, const Entry *entry, const Op 
     if (schedule->rows < other->schedule->rows) schedule->rows = other->schedule->rows;
 }
 
-static bool schedule_block(Module *module, const PassOptions *options, const Entry *entry, Block *block,
-                           bool nested) {
+static bool schedule_block(Module *module, const PassOptions *options, const Entry *entry, Block *block) {
     bool good = true;
     for (Op *op = block->first; op; op = op->next) {
-        if (op->kind == OP_SCAN) good &= schedule_block(module, options, entry, op->body, true);
+        if (op->kind == OP_SCAN) good &= schedule_block(module, options, entry, op->body);
         Schedule chosen;
         const Op *anchor = anchor_of(op);
         if (op->schedule || op->kind == OP_YIELD || !anchor->result_count ||
-            (nested && anchor->kind == OP_CONV) || !choose_or_obey(module, options, anchor, &chosen, &good))
+            !choose_or_obey(module, options, anchor, &chosen, &good))
             continue;
         share_panels(&options->target, entry, anchor, &chosen);
         Schedule *kept = NEW(module->arena, Schedule);
@@ -369,7 +368,6 @@ static bool schedule_block(Module *module, const PassOptions *options, const Ent
 bool pass_schedule(Module *module, const PassOptions *options) {
     bool good = true;
     for (int i = 0; i < module->entries.count; i++)
-        good &=
-            schedule_block(module, options, module->entries.items[i], module->entries.items[i]->block, false);
+        good &= schedule_block(module, options, module->entries.items[i], module->entries.items[i]->block);
     return good && schedule_file_check_used(options->schedules, module->diagnostics);
 }

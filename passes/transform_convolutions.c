@@ -180,12 +180,20 @@ static bool consider(Module *module, const PassOptions *options, Choices *choice
     return true;
 }
 
+static bool consider_block(Module *module, const PassOptions *options, Choices *choices, Block *block) {
+    bool good = true;
+    for (Op *op = block->first; op; op = op->next) {
+        if (op->kind == OP_CONV) good &= consider(module, options, choices, op);
+        if (op->body) good &= consider_block(module, options, choices, op->body);
+    }
+    return good;
+}
+
 bool pass_transform_convolutions(Module *module, const PassOptions *options) {
     Choices choices = {0};
     bool good = true;
     for (int i = 0; i < module->entries.count; i++)
-        for (Op *op = module->entries.items[i]->block->first; op; op = op->next)
-            if (op->kind == OP_CONV) good &= consider(module, options, &choices, op);
+        good &= consider_block(module, options, &choices, module->entries.items[i]->block);
     fit_budget(options, &choices);
     for (int i = 0; i < choices.items.count; i++) {
         const Choice *choice = &choices.items.items[i];
