@@ -17,7 +17,8 @@ enum {
     VECTORS_MAX = 12,
     ITEM_FLOPS = 1000000,
     PREFETCH_TILES = 30,
-    FIRST_CACHE_BYTES = 32 << 10
+    FIRST_CACHE_BYTES = 32 << 10,
+    GATES_BYTES_MIN = 32 << 10
 };
 
 typedef struct Shape {
@@ -110,8 +111,10 @@ static Schedule gates_schedule(const TargetInfo *target, const Op *op, int64_t u
     Schedule schedule = {.variant = "gates", .vectors = (int)(groups * per_group), .lanes = lanes};
     schedule.rows = (int)clamp(rows, 1, clamp(rows_that_fit(target, schedule.vectors), 1, 28));
     int64_t panels = (units + per_group * lanes - 1) / (per_group * lanes);
-    schedule.items = (int)items_for(2 * rows * groups * units * extent(x, x->rank - 1), panels);
     int64_t weights_bytes = groups * units * extent(x, x->rank - 1) * 4;
+    /* Few items, so that each thread finds its share of the weights in its own cache at every step. */
+    if (rows * weights_bytes >= GATES_BYTES_MIN)
+        schedule.items = (int)clamp(rows * weights_bytes < 4 << 20 ? 2 : 4, 1, panels);
     schedule.zigzag =
         panels > 1 && weights_bytes > FIRST_CACHE_BYTES / 2 && weights_bytes <= 2 * target->l2_bytes;
     return schedule;
