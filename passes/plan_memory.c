@@ -1,9 +1,9 @@
 /* plan_memory: every workspace buffer of an entry gets an offset, at the declared upper bounds of its
  * extents. before   workspace %w0, %w1, %w2 at 0      after   %w0 at 0, %w1 at 4096, %w2 at 0 (%w0 is dead)
  * Sound: two buffers share bytes only if no statement lies in the life of both. A buffer lives from its first
- * to its last use; one that is also used outside a loop lives through the whole loop. Placement is by size,
- * largest first, lowest free place, as in Pisarchyk and Lee, "Efficient Memory Management for Deep Neural Net
- * Inference" (2020). */
+ * to its last use; one that is also used outside a loop lives through the whole loop, and one used by a work
+ * item of the entry as long as all items do. Placement is by size, largest first, lowest free place, as in
+ * Pisarchyk and Lee, "Efficient Memory Management for Deep Neural Net Inference" (2020). */
 #include "passes/passes.h"
 
 #include <stdlib.h>
@@ -13,6 +13,7 @@ enum { ALIGN = 64, DEPTH_MAX = 64 };
 
 typedef struct LoopSpan {
     int start, end; /* of the loop's statements */
+    bool parallel;  /* its items run at the same time */
 } LoopSpan;
 
 typedef struct Use {
@@ -43,7 +44,7 @@ static void collect(Planner *planner, const LoopBody *body) {
         add_use(planner, s->access.buffer);
         for (int i = 0; i < s->argument_count; i++) add_use(planner, s->arguments[i].buffer);
         if (!s->body.first || planner->depth == DEPTH_MAX) continue;
-        LoopSpan span = {planner->position, 0};
+        LoopSpan span = {planner->position, 0, s->kind == LOOP_PARALLEL};
         int index = planner->spans.count;
         vector_push(planner->arena, &planner->spans, span);
         planner->open[planner->depth++] = index;
@@ -72,7 +73,9 @@ static int common_depth(const Planner *planner, const Buffer *buffer) {
             common = use->depth;
         }
         int same = 0;
-        while (same < common && same < use->depth && use->loops[same] == first->loops[same]) same++;
+        while (same < common && same < use->depth && use->loops[same] == first->loops[same] &&
+               !planner->spans.items[use->loops[same]].parallel)
+            same++;
         common = same;
     }
     return common;

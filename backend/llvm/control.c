@@ -67,17 +67,21 @@ void loop_end(Emitter *emitter, CountedLoop *loop, LLVMValueRef *next) {
 
 /* ---- Failures ---- */
 
-void emit_failure_unless(Emitter *emitter, LLVMValueRef good, int code) {
+static void return_unless(Emitter *emitter, LLVMValueRef good, LLVMValueRef status) {
     LLVMBasicBlockRef bad = new_block(emitter, "fail"), on = new_block(emitter, "");
     LLVMBuildCondBr(emitter->builder, good, on, bad);
     LLVMPositionBuilderAtEnd(emitter->builder, bad);
     if (emitter->status_slot) {
-        LLVMBuildStore(emitter->builder, constant_i32(emitter, code), emitter->status_slot);
+        LLVMBuildStore(emitter->builder, status, emitter->status_slot);
         LLVMBuildRetVoid(emitter->builder);
     } else {
-        LLVMBuildRet(emitter->builder, constant_i32(emitter, code));
+        LLVMBuildRet(emitter->builder, status);
     }
     LLVMPositionBuilderAtEnd(emitter->builder, on);
+}
+
+void emit_failure_unless(Emitter *emitter, LLVMValueRef good, int code) {
+    return_unless(emitter, good, constant_i32(emitter, code));
 }
 
 /* ---- Carried tiles as flat lists of vectors ---- */
@@ -292,16 +296,14 @@ static void emit_call(Emitter *emitter, const LoopStatement *s) {
     for (int i = 0; i < graph->dims.count; i++)
         vector_push(emitter->arena, &arguments,
                     emit_expr(emitter, expr_symbol(graph->exprs, graph->dims.items[i]->symbol)));
-    if (emitter->options->threads) vector_push(emitter->arena, &arguments, emitter->executor);
+    /* Within a work item, calls run their own items one by one. */
+    LLVMValueRef executor = emitter->executor ? emitter->executor : LLVMConstNull(emitter->pointer);
+    if (emitter->options->threads) vector_push(emitter->arena, &arguments, executor);
     LLVMValueRef callee = emitter->functions[function_index(emitter, s->callee)];
     LLVMValueRef status = LLVMBuildCall2(emitter->builder, function_type(emitter, s->callee), callee,
                                          arguments.items, (unsigned)arguments.count, "");
     LLVMValueRef good = LLVMBuildICmp(emitter->builder, LLVMIntEQ, status, constant_i32(emitter, 0), "");
-    LLVMBasicBlockRef bad = new_block(emitter, "fail"), on = new_block(emitter, "");
-    LLVMBuildCondBr(emitter->builder, good, on, bad);
-    LLVMPositionBuilderAtEnd(emitter->builder, bad);
-    LLVMBuildRet(emitter->builder, status);
-    LLVMPositionBuilderAtEnd(emitter->builder, on);
+    return_unless(emitter, good, status);
 }
 
 static void emit_parallel(Emitter *emitter, const LoopStatement *s);

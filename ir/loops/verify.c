@@ -142,10 +142,8 @@ static void verify_plan(LoopVerifier *v, const LoopStatement *loop) {
 
 static void verify_parallel(LoopVerifier *v, const LoopStatement *loop) {
     int64_t items;
-    if (v->function->is_entry)
-        verify_complain(v, loop->span, "an entry has no parallel loops of its own");
-    else if (v->parent)
-        verify_complain(v, loop->span, "a parallel loop must be the outermost of its function");
+    if (v->parent)
+        verify_complain(v, loop->span, "a parallel loop must be the outermost of its function or entry");
     if (!expr_equals(loop->range.low, 0) || !expr_is_constant(loop->range.high, &items) || items < 1)
         verify_complain(v, loop->span, "a parallel loop goes from 0 to a constant number of items");
 }

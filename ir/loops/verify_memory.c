@@ -40,7 +40,7 @@ static void use_buffer(const Lives *lives, Life *here, const Buffer *buffer) {
         if (lives->entry->buffers.items[i] == buffer) live_at(&here[i], lives->position, lives->position, 1);
 }
 
-/* A buffer that is also used outside a loop lives through all of the loop. */
+/* A buffer that is also used outside a loop, or by a work item, lives through all of the loop. */
 static void collect_lives(Lives *lives, const LoopBody *body, Life *here) {
     for (const LoopStatement *s = body->first; s; s = s->next) {
         int start = ++lives->position;
@@ -54,7 +54,8 @@ static void collect_lives(Lives *lives, const LoopBody *body, Life *here) {
         int end = ++lives->position;
         for (int i = 0; i < lives->entry->buffers.count; i++) {
             if (!inside[i].uses) continue;
-            bool only_here = lives->total && inside[i].uses == lives->total[i].uses;
+            bool only_here =
+                lives->total && inside[i].uses == lives->total[i].uses && s->kind != LOOP_PARALLEL;
             live_at(&here[i], only_here ? inside[i].first : start, only_here ? inside[i].last : end,
                     inside[i].uses);
         }

@@ -130,12 +130,109 @@ bool lower_dies_in(Lowering *lowering, const Value *value, const Op *reader) {
     return block_count_uses(reader->parent, value) == uses_within(reader, value);
 }
 
+/* ---- Two scans side by side ---- */
+
+typedef enum Side { SIDE_NONE, SIDE_FIRST, SIDE_SECOND, SIDE_BOTH } Side;
+
+/* Which of the two sides |op| depends on; |sides| holds those of the ops of the block before it. */
+typedef struct Sides {
+    VECTOR(const Op *) ops;
+    VECTOR(Side) sides;
+} Sides;
+
+static Side side_of_op(const Sides *sides, const Op *op) {
+    for (int i = 0; i < sides->ops.count; i++)
+        if (sides->ops.items[i] == op) return sides->sides.items[i];
+    return SIDE_NONE;
+}
+
+static void join_side(const Sides *sides, const Value *value, const Block *block, int *found) {
+    for (const Op *op = value->kind == VALUE_RESULT ? value->op : NULL; op; op = op->parent->parent)
+        if (op->parent == block) {
+            *found |= side_of_op(sides, op);
+            return;
+        }
+}
+
+static void join_block(const Sides *sides, const Block *inner, const Block *block, int *found) {
+    for (const Op *op = inner->first; op; op = op->next) {
+        for (int i = 0; i < op->operand_count; i++) join_side(sides, op->operands[i], block, found);
+        if (op->body) join_block(sides, op->body, block, found);
+    }
+}
+
+static Side depends_on(const Sides *sides, const Op *op) {
+    int found = SIDE_NONE;
+    for (int i = 0; i < op->operand_count; i++) join_side(sides, op->operands[i], op->parent, &found);
+    if (op->body) join_block(sides, op->body, op->parent, &found);
+    return (Side)found;
+}
+
+/* The ops from the scan |first| up to the returned one are those that depend on it alone, those that depend
+ * on another scan alone, and some that depend on neither; NULL: there is no other scan. */
+static const Op *find_sides(Lowering *lowering, const Op *first, Sides *sides) {
+    Arena *arena = lowering->arena;
+    bool second = false;
+    vector_push(arena, &sides->ops, first);
+    vector_push(arena, &sides->sides, SIDE_FIRST);
+    const Op *op = first->next;
+    for (; op && op->kind != OP_YIELD; op = op->next) {
+        Side side = depends_on(sides, op);
+        if (side == SIDE_BOTH) break;
+        if (side == SIDE_NONE && op->kind == OP_SCAN && !second) {
+            side = SIDE_SECOND;
+            second = true;
+        } else if (side == SIDE_NONE && op->kind == OP_SCAN) {
+            break;
+        }
+        vector_push(arena, &sides->ops, op);
+        vector_push(arena, &sides->sides, side);
+    }
+    return second ? op : NULL;
+}
+
+static void lower_side(Lowering *lowering, const Sides *sides, Side side) {
+    for (int i = 0; i < sides->ops.count; i++)
+        if (sides->sides.items[i] == side) lower_op(lowering, sides->ops.items[i]);
+}
+
+/* Both directions of a bidirectional layer, or any two scans that do not need each other, as two work items
+ * of the entry. Returns the op to go on with; NULL: there are no two. */
+static const Op *lower_side_by_side(Lowering *lowering, const Op *op) {
+    Sides sides = {0};
+    if (op->kind != OP_SCAN || !lowering->options->threads || lowering->options->plain ||
+        op->parent != lowering->entry_block)
+        return NULL;
+    const Op *after = find_sides(lowering, op, &sides);
+    if (!after) return NULL;
+    lower_side(lowering, &sides, SIDE_NONE);
+    LoopBody *outer = lowering->body;
+    Kernel here = {.lowering = lowering, .span = op->span, .body = outer};
+    const Expr *q = kernel_parallel(&here, 2);
+    LoopBody *item = here.body;
+    const Expr *counts[2] = {expr_sub(lowering->exprs, expr_constant(lowering->exprs, 1), q), q};
+    for (int i = 0; i < 2; i++) {
+        here.body = item;
+        kernel_for(&here, "side", expr_constant(lowering->exprs, 0), counts[i]);
+        lowering->body = here.body;
+        lower_side(lowering, &sides, i ? SIDE_SECOND : SIDE_FIRST);
+    }
+    lowering->body = outer;
+    return after;
+}
+
+/* ---- Blocks ---- */
+
 void lower_block(Lowering *lowering, const Block *block) {
     /* From the last to the first: the place of a part that is itself a concatenation is known before its
      * parts'. */
     for (const Op *op = block->last; op; op = op->previous)
         if (op->kind == OP_CONCAT) lower_reserve_parts(lowering, op);
-    for (const Op *op = block->first; op && op->kind != OP_YIELD; op = op->next) lower_op(lowering, op);
+    for (const Op *op = block->first; op && op->kind != OP_YIELD;) {
+        const Op *after = lower_side_by_side(lowering, op);
+        if (!after) lower_op(lowering, op);
+        op = after ? after : op->next;
+    }
 }
 
 void lower_YIELD(Lowering *lowering, const Op *op) {
