@@ -13,8 +13,9 @@ typedef struct BackendOptions {
     const char *options_text; /* recorded in the info */
     const char *version;
     const char *source_sha256, *weights_sha256;
-    bool threads;   /* entries take an executor */
-    bool cpu_check; /* entries are IFUNCs that test the CPU at load */
+    bool threads;         /* entries take an executor */
+    bool flush_denormals; /* while an entry runs */
+    bool cpu_check;       /* entries are IFUNCs that test the CPU at load */
     bool line_tables;
 } BackendOptions;
 

@@ -104,12 +104,13 @@ static BackendOptions backend_options(Pipeline *pipeline) {
         .source_sha256 = hash_files(pipeline, true),
         .weights_sha256 = hash_files(pipeline, false),
         .threads = threads && strcmp(threads, "pool") == 0,
+        .flush_denormals = options->values[OPTION_FTZ] != NULL,
         .cpu_check = !check || strcmp(check, "none") != 0,
         .line_tables = !lines || strcmp(lines, "0") != 0,
     };
-    backend.options_text =
-        arena_printf(pipeline->arena, "-march=%s%s%s", pipeline->target.name,
-                     pipeline->passes.plain ? " -O0" : "", backend.threads ? " --threads=pool" : "");
+    backend.options_text = arena_printf(
+        pipeline->arena, "-march=%s%s%s%s", pipeline->target.name, pipeline->passes.plain ? " -O0" : "",
+        backend.threads ? " --threads=pool" : "", backend.flush_denormals ? " --ftz" : "");
     return backend;
 }
 

@@ -237,6 +237,33 @@ static void emit_typed_body(Emitter *emitter, const LoopFunction *entry, LLVMVal
     emitter->scopes.count = 0;
 }
 
+/* ---- Denormals ---- */
+
+/* Flush results to zero, and take denormals as zero: bits 15 and 6. */
+enum { MXCSR_FLUSH = 0x8040 };
+
+/* Calls |body| while the thread flushes denormals, and puts its mode back; the mode passes on to workers
+ * through the executor's pool. */
+static void emit_flushing(Emitter *emitter, const LoopFunction *entry, LLVMValueRef function,
+                          LLVMTypeRef type, LLVMValueRef body) {
+    LLVMBuilderRef builder = emitter->builder;
+    emitter->function = function;
+    debug_function(emitter, function, entry->name, entry->span);
+    LLVMPositionBuilderAtEnd(builder, new_block(emitter, "entry"));
+    LLVMValueRef before = LLVMBuildAlloca(builder, emitter->i32, "before"),
+                 flushing = LLVMBuildAlloca(builder, emitter->i32, "flushing");
+    call_intrinsic(emitter, "llvm.x86.sse.stmxcsr", NULL, 0, &before, 1);
+    LLVMValueRef mode = LLVMBuildLoad2(builder, emitter->i32, before, "");
+    LLVMBuildStore(builder, LLVMBuildOr(builder, mode, constant_i32(emitter, MXCSR_FLUSH), ""), flushing);
+    call_intrinsic(emitter, "llvm.x86.sse.ldmxcsr", NULL, 0, &flushing, 1);
+    VECTOR(LLVMValueRef) arguments = {0};
+    for (unsigned i = 0; i < LLVMCountParams(function); i++)
+        vector_push(emitter->arena, &arguments, LLVMGetParam(function, i));
+    LLVMValueRef status = LLVMBuildCall2(builder, type, body, arguments.items, (unsigned)arguments.count, "");
+    call_intrinsic(emitter, "llvm.x86.sse.ldmxcsr", NULL, 0, &before, 1);
+    LLVMBuildRet(builder, status);
+}
+
 void emit_entry(Emitter *emitter, int index) {
     const LoopFunction *entry = emitter->loops->functions.items[index];
     const char *symbol = entry_symbol(emitter->arena, emitter->options, entry->model, entry->entry_name);
@@ -245,7 +272,15 @@ void emit_entry(Emitter *emitter, int index) {
     const char *name = guarded ? arena_printf(emitter->arena, "%s.native", symbol) : symbol;
     LLVMValueRef function = LLVMAddFunction(emitter->module, name, type);
     LLVMSetLinkage(function, guarded ? LLVMInternalLinkage : LLVMExternalLinkage);
-    emit_typed_body(emitter, entry, function);
+    if (emitter->options->flush_denormals) {
+        LLVMValueRef body =
+            LLVMAddFunction(emitter->module, arena_printf(emitter->arena, "%s.body", symbol), type);
+        LLVMSetLinkage(body, LLVMInternalLinkage);
+        emit_typed_body(emitter, entry, body);
+        emit_flushing(emitter, entry, function, type, body);
+    } else {
+        emit_typed_body(emitter, entry, function);
+    }
     emitter->functions[index] = guarded ? guard_by_cpu(emitter, symbol, type, function) : function;
 }
 
