@@ -102,6 +102,19 @@ static void widen_by_overhang(Halo *halo, const Op *conv) {
 
 static bool joins(const Op *op, const Value *value);
 
+/* A cut of channels [N, C, ..] into whole blocks, all of every other axis. */
+static bool cuts_channels(const Op *op) {
+    const Type *whole = &op->operands[0]->type, *part = &op->results[0]->type;
+    int64_t start, extent;
+    if (op->kind != OP_SLICE || whole->rank < 3) return false;
+    for (int i = 0; i < whole->rank; i++) {
+        if (op_int_at(op, ATTR_STEPS, i, 1) != 1) return false;
+        if (i != 1 && whole->dims[i] != part->dims[i]) return false;
+    }
+    return expr_is_constant(op_expr_at(op, ATTR_STARTS, 1), &start) && start % CHANNEL_BLOCK == 0 &&
+           expr_is_constant(part->dims[1], &extent) && extent % CHANNEL_BLOCK == 0;
+}
+
 /* The halo that those who read or write |value| in |block| want. */
 static Halo halo_for(const Block *block, const Value *value) {
     Halo halo = {{0}, {0}};
@@ -112,6 +125,14 @@ static Halo halo_for(const Block *block, const Value *value) {
             for (int i = 0; i < RANK_MAX; i++) {
                 if (whole.before[i] > halo.before[i]) halo.before[i] = whole.before[i];
                 if (whole.after[i] > halo.after[i]) halo.after[i] = whole.after[i];
+            }
+        }
+        /* A cut of whole blocks is a view. */
+        if (op->kind == OP_SLICE && op->operands[0] == value && cuts_channels(op)) {
+            Halo part = halo_for(block, op->results[0]);
+            for (int i = 0; i < RANK_MAX; i++) {
+                if (part.before[i] > halo.before[i]) halo.before[i] = part.before[i];
+                if (part.after[i] > halo.after[i]) halo.after[i] = part.after[i];
             }
         }
         const Op *conv = scheduled_conv(op);
@@ -355,8 +376,18 @@ static void give_rows_to_body(Module *module, Op *scan) {
     }
 }
 
+/* Of a blocked map with its channels as axis 1: the part lies where it lies in the whole. */
+static bool cuts_blocks(const Op *op) {
+    const Layout *layout = op->kind == OP_SLICE ? op->operands[0]->type.layout : NULL;
+    return is_blocked(layout) && layout->pieces[layout->count - 1].axis == 1 && cuts_channels(op);
+}
+
 static void lay_out_op(Module *module, const PassOptions *options, Op *op) {
     const Op *anchor = anchor_of(op), *conv = scheduled_conv(op);
+    if (cuts_blocks(op)) {
+        op->results[0]->type.layout = op->operands[0]->type.layout;
+        return;
+    }
     if (conv) {
         replace_operand(op, conv, 0, conv_input(module, op, conv));
         if (is_winograd(op)) {

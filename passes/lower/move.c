@@ -36,9 +36,33 @@ void lower_PERMUTE(Lowering *lowering, const Op *op) {
     lower_set_view(lowering, op->results[0], permuted);
 }
 
+/* The part of a concatenation that begins at |start| along |axis|: whole blocks where the axis is split. */
+static View view_of_part(Lowering *lowering, const Type *type, const View *whole, int axis,
+                         const Expr *start) {
+    View part = *whole;
+    int rank = type->layout ? type->layout->count : type->rank;
+    for (int i = 0; i < rank; i++) {
+        Piece piece = type->layout ? type->layout->pieces[i] : (Piece){PIECE_WHOLE, i, 0, 0, 0};
+        if (piece.axis != axis || piece.kind == PIECE_MOD) continue;
+        const Expr *index =
+            piece.kind == PIECE_DIV
+                ? expr_floordiv(lowering->exprs, start, expr_constant(lowering->exprs, piece.block))
+                : start;
+        part.offset =
+            expr_add(lowering->exprs, part.offset, expr_mul(lowering->exprs, index, whole->strides[i]));
+    }
+    return part;
+}
+
 void lower_SLICE(Lowering *lowering, const Op *op) {
     View view = lower_view(lowering, op->operands[0]);
-    for (int i = 0; i < op->results[0]->type.rank; i++) {
+    const Type *type = &op->results[0]->type;
+    if (type->layout) { /* whole blocks of channels */
+        lower_set_view(lowering, op->results[0],
+                       view_of_part(lowering, type, &view, 1, op_expr_at(op, ATTR_STARTS, 1)));
+        return;
+    }
+    for (int i = 0; i < type->rank; i++) {
         view.offset = expr_add(lowering->exprs, view.offset,
                                expr_mul(lowering->exprs, op_expr_at(op, ATTR_STARTS, i), view.strides[i]));
         view.strides[i] = expr_scale(lowering->exprs, view.strides[i], op_int_at(op, ATTR_STEPS, i, 1));
@@ -72,24 +96,6 @@ static Coordinates open_copy(Kernel *kernel, const Type *type, const Expr *const
                          lane_symbol(kernel));
     }
     return at;
-}
-
-/* The part of a concatenation that begins at |start| along |axis|: whole blocks where the axis is split. */
-static View view_of_part(Lowering *lowering, const Type *type, const View *whole, int axis,
-                         const Expr *start) {
-    View part = *whole;
-    int rank = type->layout ? type->layout->count : type->rank;
-    for (int i = 0; i < rank; i++) {
-        Piece piece = type->layout ? type->layout->pieces[i] : (Piece){PIECE_WHOLE, i, 0, 0, 0};
-        if (piece.axis != axis || piece.kind == PIECE_MOD) continue;
-        const Expr *index =
-            piece.kind == PIECE_DIV
-                ? expr_floordiv(lowering->exprs, start, expr_constant(lowering->exprs, piece.block))
-                : start;
-        part.offset =
-            expr_add(lowering->exprs, part.offset, expr_mul(lowering->exprs, index, whole->strides[i]));
-    }
-    return part;
 }
 
 void lower_relayout(Lowering *lowering, const Op *op, const Value *from, const Value *to) {
