@@ -37,7 +37,7 @@ def folder_prepare(folder):
     include.mkdir()
     (include / "tenon").symlink_to(ROOT / "runtime")
     os.environ["C_INCLUDE_PATH"] = str(include)
-    os.environ["LIBRARY_PATH"] = str(pathlib.Path(shutil.which("tenon") or "tenon").resolve().parent)
+    os.environ["LIBRARY_PATH"] = str(pathlib.Path(shutil.which("tenon")).resolve().parent)
     os.environ["PATH"] = f"{programs}:{os.environ['PATH']}"
     os.environ["NO_COLOR"] = "1"
 
@@ -138,6 +138,8 @@ def main():
     parser.add_argument("folder", type=pathlib.Path)
     parser.add_argument("--update", action="store_true")
     arguments = parser.parse_args()
+    if not shutil.which("tenon"):
+        sys.exit("tenon is not on PATH: every command would fail, and --update would write that down")
     folder_prepare(arguments.folder.resolve())
     if shutil.which("tenon") is None:
         sys.exit("page.py: tenon is not on PATH")
