@@ -119,7 +119,7 @@ static bool make_library(NativeLibrary *library, const BackendOptions *backend) 
 
 static bool compile(NativeLibrary *library, const char *text) {
     const NativeConfig *config = &library->config;
-    PassOptions passes = {.plain = config->plain};
+    PassOptions passes = {.plain = config->plain, .threads = config->threads, .weights_bytes_max = -1};
     BackendOptions backend = {.source_name = "case.tir",
                               .options_text = "",
                               .version = "test",
