@@ -122,7 +122,7 @@ Value *constant(Matrix *m, DType dtype, Shape shape) {
     int64_t dims[RANK_MAX];
     for (int i = 0; i < shape.rank; i++) dims[i] = expr_value(shape.dims[i]);
     Tensor *tensor = tensor_create(m->arena, dtype, shape.rank, dims);
-    const char *name = arena_printf(m->arena, "c%d_%d", m->serial, m->next_name++);
+    const char *name = arena_printf(m->arena, "c%d_%d", m->serial - 1, m->next_name++);
     values_fill(tensor, "x", name, 0);
     Constant *made = constant_create(m->module, CONSTANT_INLINE, name,
                                      type_make(dtype, shape.rank, shape.dims), (Span){0});

@@ -112,7 +112,7 @@ static void run_guarded(Suite *suite, Totals *totals) {
 
 /* ---- Batches ---- */
 
-static int serial_of(const Entry *entry) { return atoi(entry->model + strlen("Matrix")); }
+static int serial_of(const char *model) { return atoi(model + strlen("Matrix")); }
 
 static void run_module(Module *module, Totals *totals) {
     Text text;
@@ -128,23 +128,39 @@ static void run_module(Module *module, Totals *totals) {
     text_deinit(&text);
 }
 
-/* Runs the entries that |config| is to take: those whose turn it is, or the one to print, or all (config <
- * 0). */
+/* Does case |serial| run now: its turn, or the one to print, or all (config < 0)? */
+static bool case_wanted(const Totals *totals, int config, int serial) {
+    if (totals->print >= 0) return serial == totals->print;
+    return config < 0 || native_config_in_turn(config, serial);
+}
+
+/* Of a case that does not run now; its numbers need not be printed and read again. */
+static bool constant_left_out(const Totals *totals, int config, const Constant *constant) {
+    int serial;
+    return sscanf(constant->name, "c%d_", &serial) == 1 && !case_wanted(totals, config, serial);
+}
+
 static void run_selected(Matrix *m, int config) {
     Totals *totals = m->context;
-    Entry **entries = NEW_ARRAY(m->arena, Entry *, m->module->entries.count),
-          **all = m->module->entries.items;
-    int count = m->module->entries.count, kept = 0;
-    for (int i = 0; i < count; i++) {
-        bool wanted = config < 0 || native_config_in_turn(config, serial_of(all[i]));
-        if (totals->print >= 0 ? serial_of(all[i]) == totals->print : wanted) entries[kept++] = all[i];
-    }
-    m->module->entries.items = entries;
-    m->module->entries.count = kept;
+    Module all = *m->module, *some = m->module;
+    some->entries.items = NEW_ARRAY(m->arena, Entry *, all.entries.count);
+    some->constants.items = NEW_ARRAY(m->arena, Constant *, all.constants.count);
+    some->states.items = NEW_ARRAY(m->arena, State *, all.states.count);
+    some->entries.count = some->constants.count = some->states.count = 0;
+    for (int i = 0; i < all.entries.count; i++)
+        if (case_wanted(totals, config, serial_of(all.entries.items[i]->model)))
+            some->entries.items[some->entries.count++] = all.entries.items[i];
+    for (int i = 0; i < all.constants.count; i++)
+        if (!constant_left_out(totals, config, all.constants.items[i]))
+            some->constants.items[some->constants.count++] = all.constants.items[i];
+    for (int i = 0; i < all.states.count; i++)
+        if (case_wanted(totals, config, serial_of(all.states.items[i]->model)))
+            some->states.items[some->states.count++] = all.states.items[i];
     totals->turn = config;
-    if (kept) run_module(m->module, totals);
-    m->module->entries.items = all;
-    m->module->entries.count = count;
+    if (some->entries.count) run_module(some, totals);
+    some->entries = all.entries;
+    some->constants = all.constants;
+    some->states = all.states;
 }
 
 static void run_batch(Matrix *m) {

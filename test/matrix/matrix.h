@@ -54,6 +54,12 @@ Op *op_begin(Matrix *matrix, OpKind kind, Value *const *operands, int count);
 Value *op_end(Matrix *matrix, Op *op); /* its first result; NULL and a message: the rule refuses */
 Value *op_simple(Matrix *matrix, OpKind kind, Value *const *operands, int count);
 
+/* Of convolutions and pooling. |batch| 0: without; -1: M. |height| 0: one spatial axis; -1: M + 6; |width|
+ * -1: N + 6. */
+Shape image_shape(Matrix *matrix, int batch, int channels, int height, int width);
+Op *window_attributes(Matrix *matrix, Op *op, int spatial, const int *stride, int dilation,
+                      const int *padding);
+
 #define OP(id, text, least, most, results, shape, traits, meaning)                                           \
     void cases_##id(Matrix *matrix, OpKind kind);
 #include "ir/ops.def"
