@@ -105,11 +105,13 @@ static int in_turn(const int *list, int turn) {
     return list[turn % count];
 }
 
-/* Half a window, none, or uneven; more where the map would be smaller than the window. */
+/* Half a window, none, or uneven; more where the map would be smaller than the window. Windows of one element
+ * mostly have none. */
 static void choose_padding(int turn, int span, int extent, int *out) {
     const int ways[4][2] = {{span / 2, span / 2}, {0, 0}, {1, 2}, {2, 0}};
-    out[0] = ways[turn % 4][0];
-    out[1] = ways[turn % 4][1];
+    int way = span == 1 && turn % 6 < 4 ? 1 : turn % 4;
+    out[0] = ways[way][0];
+    out[1] = ways[way][1];
     while (extent + out[0] + out[1] < span) out[turn++ % 2]++;
 }
 
