@@ -1,7 +1,8 @@
 /* matrix [--only OP] [--all] [--config TEXT] [--print SERIAL]: compiles every case of the op matrix and holds
- * it against the interpreter: without and with optimisation, for the configurations this CPU can run in turn
- * or
- * (--all) for all of them. Exit 1: some case is wrong; its text is printed. */
+ * it against the interpreter: without and with optimisation, for the configurations this CPU can run in turn,
+ * or for all of them (--all).
+ * matrix --unfused [--only OP]: holds what clusters give against the same without them, to the bit.
+ * Exit 1: some case is wrong; its text is printed. */
 #include "test/matrix/matrix.h"
 #include "ir/text_form.h"
 #include "test/native/suite.h"
@@ -16,6 +17,7 @@ typedef struct Totals {
     int print; /* the serial of a case to print and run alone; -1: all */
     int shown_max;
     bool all; /* configurations for every case; else one plain and one other in turn */
+    bool unfused;
     int turn; /* the configuration whose cases are run */
     int batches, cases, failures;
     int64_t elements, unknown;
@@ -49,7 +51,22 @@ static bool config_wanted(const Totals *totals, int index) {
     return strstr(native_config_text(&totals->configs[index], text, sizeof text), totals->config_text);
 }
 
+/* The strongest configuration beside the last, which is the same without clusters. */
+static void run_unfused(Suite *suite, Totals *totals) {
+    const NativeConfig *config = &totals->configs[totals->config_count - 1];
+    Reporter reporter = {suite, config, totals};
+    int failures = totals->failures;
+    for (int i = 0; i < suite->cases.count; i++)
+        totals->elements += suite->cases.items[i].out->value ? suite->cases.items[i].out->value->count : 0;
+    int differences = suite_differences(suite, config - 1, config, report, &reporter);
+    if (totals->failures == failures) totals->failures += differences;
+}
+
 static void run_suite(Suite *suite, Totals *totals) {
+    if (totals->unfused) {
+        run_unfused(suite, totals);
+        return;
+    }
     for (int i = 0; i < totals->config_count; i++) {
         const NativeConfig *config = &totals->configs[i];
         if (!config_wanted(totals, i)) continue;
@@ -134,6 +151,14 @@ static bool case_wanted(const Totals *totals, int config, int serial) {
     return config < 0 || native_config_in_turn(config, serial);
 }
 
+/* Without a pointwise op there is nothing that clusters could fuse. */
+static bool entry_wanted(const Totals *totals, int config, const Entry *entry) {
+    bool fusible = !totals->unfused;
+    for (const Op *op = entry->block->first; op; op = op->next)
+        fusible |= (op_infos[op->kind].traits & OP_POINTWISE) != 0;
+    return fusible && case_wanted(totals, config, serial_of(entry->model));
+}
+
 /* Of a case that does not run now; its numbers need not be printed and read again. */
 static bool constant_left_out(const Totals *totals, int config, const Constant *constant) {
     int serial;
@@ -148,7 +173,7 @@ static void run_selected(Matrix *m, int config) {
     some->states.items = NEW_ARRAY(m->arena, State *, all.states.count);
     some->entries.count = some->constants.count = some->states.count = 0;
     for (int i = 0; i < all.entries.count; i++)
-        if (case_wanted(totals, config, serial_of(all.entries.items[i]->model)))
+        if (entry_wanted(totals, config, all.entries.items[i]))
             some->entries.items[some->entries.count++] = all.entries.items[i];
     for (int i = 0; i < all.constants.count; i++)
         if (!constant_left_out(totals, config, all.constants.items[i]))
@@ -165,7 +190,7 @@ static void run_selected(Matrix *m, int config) {
 
 static void run_batch(Matrix *m) {
     Totals *totals = m->context;
-    bool in_turn = !totals->all && !totals->config_text;
+    bool in_turn = !totals->all && !totals->config_text && !totals->unfused;
     totals->cases += m->module->entries.count;
     totals->batches++;
     if (!in_turn) run_selected(m, -1);
@@ -184,6 +209,7 @@ static CaseFunction *const rows[OP_COUNT] = {
 int main(int count, char **words) {
     Totals totals = {.print = -1, .shown_max = 10};
     for (int i = 1; i < count; i++) totals.all |= strcmp(words[i], "--all") == 0;
+    for (int i = 1; i < count; i++) totals.unfused |= strcmp(words[i], "--unfused") == 0;
     for (int i = 1; i + 1 < count; i++) {
         if (strcmp(words[i], "--only") == 0) totals.only = words[i + 1];
         if (strcmp(words[i], "--config") == 0) totals.config_text = words[i + 1];

@@ -14,9 +14,9 @@
 /* ---- Configurations ---- */
 
 const char *native_config_text(const NativeConfig *config, char *out, size_t size) {
-    snprintf(out, size, "-march=%s%s%s%s%s", config->march, config->schedule ? " --schedule-target=" : "",
+    snprintf(out, size, "-march=%s%s%s%s%s%s", config->march, config->schedule ? " --schedule-target=" : "",
              config->schedule ? config->schedule : "", config->plain ? " -O0" : "",
-             config->threads ? " --threads=pool" : "");
+             config->threads ? " --threads=pool" : "", config->unfused ? " --skip=cluster" : "");
     return out;
 }
 
@@ -32,6 +32,8 @@ int native_configs(const NativeConfig **out) {
     if (v3) configs[count++] = (NativeConfig){"x86-64-v3", "x86-64-v4", false, false};
     if (v4) configs[count++] = (NativeConfig){"x86-64-v4", NULL, true, true};
     if (v4) configs[count++] = (NativeConfig){"x86-64-v4", NULL, false, true};
+    configs[count] = configs[count - 1];
+    configs[count++].unfused = true;
     *out = configs;
     return count;
 }
@@ -67,10 +69,11 @@ void native_forget_places(Module *module) {
     }
 }
 
-static LoopModule *run_passes(Module *graph, const PassOptions *options) {
+static LoopModule *run_passes(Module *graph, const PassOptions *options, bool unfused) {
     for (int i = 0; i < pass_count; i++) {
         const PassInfo *pass = &pass_infos[i];
         if (pass->optional && options->plain) continue;
+        if (unfused && pass->run == pass_cluster) continue;
         if (!pass->run(graph, options) || !graph_verify(graph, pass->name)) return NULL;
     }
     LoopModule *loops = lower_module(graph, options);
@@ -132,7 +135,7 @@ static bool compile(NativeLibrary *library, const char *text) {
     if (!target_from_name(library->arena, schedule, NULL, &passes.target)) return false;
     Module *graph = native_parse(library->arena, library->diagnostics, text);
     if (!graph) return false;
-    library->loops = run_passes(graph, &passes);
+    library->loops = run_passes(graph, &passes, config->unfused);
     return library->loops && make_library(library, &backend);
 }
 

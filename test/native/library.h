@@ -11,6 +11,7 @@ typedef struct NativeConfig {
     const char *march;    /* what the code runs on */
     const char *schedule; /* what schedules are made for; NULL: the same */
     bool plain, threads;
+    bool unfused; /* without clusters */
 } NativeConfig;
 
 typedef struct NativeLibrary {
@@ -24,7 +25,7 @@ typedef struct NativeLibrary {
 /* "x86-64-v3 -O0". */
 const char *native_config_text(const NativeConfig *config, char *out, size_t size);
 /* Configurations this CPU can run: every level with and without optimisation, the strongest also as a
- * schedule for a weaker one. Returns how many. */
+ * schedule for a weaker one, and last without clusters. Returns how many. */
 int native_configs(const NativeConfig **out);
 /* Where not all are run: is it configuration |index|'s turn? Each turn has one plain one and one other. */
 bool native_config_in_turn(int index, int turn);

@@ -263,6 +263,52 @@ SuiteResult suite_run(const Suite *suite, const NativeConfig *config, SuiteRepor
     return result;
 }
 
+/* ---- Two configurations ---- */
+
+/* Calls the case in the library of |run|; false: it has no such results. */
+static bool call_case(Run *run, const Case *c, NativeCall *out) {
+    const tenon_entry_info *info = native_entry(run->library, c->entry->model, c->entry->name);
+    if (!info) return false;
+    *out = prepare(run, c, info, native_model(run->library, c->entry->model));
+    return native_call(out, GUARD_AFTER, 0xff, false) == TENON_OK;
+}
+
+static bool same_bits(Run *first, Run *second, const Case *c, char *message) {
+    NativeCall a, b;
+    snprintf(message, MESSAGE_BYTES, "round %d: one of the calls fails", c->round);
+    if (!call_case(first, c, &a) || !call_case(second, c, &b)) return false;
+    for (uint32_t i = 0; i < a.entry->output_count; i++) {
+        if (memcmp(a.outputs[i], b.outputs[i], a.output_bytes[i]) == 0) continue;
+        snprintf(message, MESSAGE_BYTES, "round %d: other bits in %s", c->round, c->entry->output_names[i]);
+        return false;
+    }
+    return true;
+}
+
+int suite_differences(const Suite *suite, const NativeConfig *first, const NativeConfig *second,
+                      SuiteReport *report, void *context) {
+    NativeLibrary one = {0}, other = {0};
+    int differences = 0;
+    if (native_open(&one, suite->text, first) && native_open(&other, suite->text, second)) {
+        Arena *arena = arena_create();
+        Run a = {.suite = suite, .library = &one, .arena = arena},
+            b = {.suite = suite, .library = &other, .arena = arena};
+        char message[MESSAGE_BYTES];
+        for (int i = 0; i < suite->cases.count; i++) {
+            const Case *c = &suite->cases.items[i];
+            if (c->entry->state_count || c->status != EVAL_OK || same_bits(&a, &b, c, message)) continue;
+            differences++;
+            report(context, c->entry, message);
+        }
+        arena_destroy(arena);
+    } else {
+        differences = suite->cases.count;
+    }
+    native_close(&one);
+    native_close(&other);
+    return differences;
+}
+
 /* ---- Text ---- */
 
 char *suite_entry_text(const Suite *suite, const Entry *entry, const char *header) {

@@ -41,6 +41,10 @@ Suite *suite_create(const char *text, bool strict, double slack);
 void suite_destroy(Suite *suite);
 /* |report| may be NULL; it hears of every failing entry once. */
 SuiteResult suite_run(const Suite *suite, const NativeConfig *config, SuiteReport *report, void *context);
+/* Reports the entries that give other bits under |second| than under |first|; returns how many. Those with
+ * states are left out. */
+int suite_differences(const Suite *suite, const NativeConfig *first, const NativeConfig *second,
+                      SuiteReport *report, void *context);
 /* The text of one entry of the suite alone. */
 char *suite_entry_text(const Suite *suite, const Entry *entry, const char *header);
 
