@@ -81,4 +81,8 @@ double winograd_error(double growth, double terms, double chunk) {
     return 1.85e-8 * growth * sqrt(0.70 * length + 2 * terms / length);
 }
 
-double direct_error(double terms) { return 1.85e-8 * sqrt(0.46 * terms); }
+/* Chunks of 256, as in lower/convolution.c. */
+double direct_error(double terms) {
+    double length = terms < 256 ? terms : 256;
+    return 1.85e-8 * sqrt(0.46 * length + 0.60 * terms / length);
+}
