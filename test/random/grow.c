@@ -30,18 +30,37 @@ static int weight_of(const Net *net, OpKind kind) {
     return 2;
 }
 
+/* Parts of several ops, and how often they are drawn. */
+static const struct {
+    Value *(*grow)(Net *net);
+    int weights[FLAVOUR_COUNT];
+} parts[] = {
+    {grow_residual, {2, 0, 24, 0}},
+    {grow_branches, {2, 0, 16, 0}},
+    {grow_transposed, {2, 0, 10, 0}},
+    {grow_upsampled, {2, 0, 8, 0}},
+};
+enum { PART_COUNT = sizeof parts / sizeof *parts };
+
+static Value *grow_drawn(Net *net, int drawn) {
+    for (int i = 0; i < OP_COUNT; i++) {
+        drawn -= weight_of(net, (OpKind)i);
+        if (drawn < 0) return growers[i](net, (OpKind)i);
+    }
+    for (int i = 0; i < PART_COUNT; i++) {
+        drawn -= parts[i].weights[net->flavour];
+        if (drawn < 0) return parts[i].grow(net);
+    }
+    return NULL;
+}
+
 Value *net_grow_op(Net *net) {
     int total = 0;
     for (int i = 0; i < OP_COUNT; i++) total += weight_of(net, (OpKind)i);
-    int drawn = net_below(net, total);
-    for (int i = 0; i < OP_COUNT; i++) {
-        drawn -= weight_of(net, (OpKind)i);
-        if (drawn >= 0) continue;
-        Value *value = growers[i](net, (OpKind)i);
-        if (value) vector_push(net->arena, &net->pool, value);
-        return value;
-    }
-    return NULL;
+    for (int i = 0; i < PART_COUNT; i++) total += parts[i].weights[net->flavour];
+    Value *value = grow_drawn(net, net_below(net, total));
+    if (value) vector_push(net->arena, &net->pool, value);
+    return value;
 }
 
 Value *grow_CLUSTER(Net *net, OpKind kind) {

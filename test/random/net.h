@@ -74,7 +74,12 @@ typedef Value *Grower(Net *net, OpKind kind);
 #define OP(id, text, least, most, results, shape, traits, meaning) Grower grow_##id;
 #include "ir/ops.def"
 #undef OP
-/* Some op of the table. */
+/* Parts of several ops, from f32 maps in sight. */
+Value *grow_residual(Net *net);
+Value *grow_branches(Net *net);
+Value *grow_transposed(Net *net);
+Value *grow_upsampled(Net *net);
+/* Some op of the table, or one of these parts. */
 Value *net_grow_op(Net *net);
 /* Scans need values of a given type: one in sight, or the carried one changed by something. */
 Value *net_reach_type(Net *net, Value *old);
