@@ -190,6 +190,26 @@ static void reserve_part(Lowering *lowering, const Value *part, View view, const
     }
 }
 
+/* Through ops that may look at their operand's own memory. */
+static const Value *behind_views(const Value *value) {
+    while (value->kind == VALUE_RESULT && (value->op->kind == OP_RESHAPE || value->op->kind == OP_PERMUTE ||
+                                           value->op->kind == OP_SLICE || value->op->kind == OP_EXPAND))
+        value = value->op->operands[0];
+    return value;
+}
+
+/* Would a concatenation that begins at |place| of |part| read the part by another way, too? No function may
+ * get the same memory twice. Those from |op| on have their memory. */
+static bool begins_and_reads(Lowering *lowering, const Op *op, const Value *part, const View *place) {
+    for (; op; op = op->next)
+        for (int i = 0; i < op->operand_count && op->kind == OP_CONCAT; i++) {
+            if (op->operands[i] == part || behind_views(op->operands[i]) != behind_views(part)) continue;
+            View whole = lower_view(lowering, op->results[0]);
+            if (whole.buffer == place->buffer && whole.offset == place->offset) return true;
+        }
+    return false;
+}
+
 /* Memory of a concatenation comes first, so that what computes a part can write it there. A part that is
  * joined twice is copied, since no function may read what it writes. */
 void lower_reserve_parts(Lowering *lowering, const Op *op) {
@@ -199,8 +219,10 @@ void lower_reserve_parts(Lowering *lowering, const Op *op) {
     View whole = lower_allocate(lowering, op->results[0]);
     for (int i = 0; i < op->operand_count; i++) {
         const Value *part = op->operands[i];
-        if (times_joined(op->parent, part) == 1 && part->type.layout == type->layout)
-            reserve_part(lowering, part, view_of_part(lowering, type, &whole, axis, start), op->parent);
+        View place = view_of_part(lowering, type, &whole, axis, start);
+        if (times_joined(op->parent, part) == 1 && part->type.layout == type->layout &&
+            !begins_and_reads(lowering, op, part, &place))
+            reserve_part(lowering, part, place, op->parent);
         start = expr_add(lowering->exprs, start, part->type.dims[axis]);
     }
 }

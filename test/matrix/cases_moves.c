@@ -18,7 +18,28 @@ static void concat_case(Matrix *m, OpKind kind, DType dtype, int axis, const Sha
     case_end_one(m, op_end(m, op));
 }
 
+/* A part and a view of it, side by side; then both, and the part's neighbour, in a larger whole. */
+static void concat_views_case(Matrix *m, OpKind kind, bool first, bool nested) {
+    case_begin(m, kind);
+    Value *part = input(m, 'x', DTYPE_F32, shape_of(m, 3, 4, 6, 6)), *view, *pair;
+    part = op_simple(m, OP_RELU, &part, 1);
+    Op *op = op_begin(m, OP_PERMUTE, &part, 1);
+    op_set_ints(m->module, op, ATTR_PERMUTATION, (int64_t[]){0, 2, 1}, 3);
+    view = op_end(m, op);
+    op = op_begin(m, kind, first ? (Value *[]){part, view} : (Value *[]){view, part}, 2);
+    op_set_int(m->module, op, ATTR_AXIS, 0);
+    pair = op_end(m, op);
+    if (nested) {
+        view = op_simple(m, OP_TANH, &view, 1);
+        op = op_begin(m, kind, (Value *[]){pair, view, view}, 3);
+        op_set_int(m->module, op, ATTR_AXIS, 0);
+        pair = op_end(m, op);
+    }
+    case_end_one(m, pair);
+}
+
 void cases_CONCAT(Matrix *m, OpKind kind) {
+    for (int i = 0; i < 4; i++) concat_views_case(m, kind, i & 1, i & 2);
     for (const DType *dtype = types; *dtype; dtype++) {
         batch_step(m);
         concat_case(m, kind, *dtype, 0, (Shape[]){shape_of(m, 1, 7)}, 1, false);
