@@ -163,6 +163,31 @@ static bool write_archive(Pipeline *pipeline, const char *object, Output *output
     return good;
 }
 
+static int count_calls(const LoopBody *body) {
+    int calls = 0;
+    for (const LoopStatement *s = body->first; s; s = s->next)
+        calls += (s->kind == LOOP_CALL) + (s->body.first ? count_calls(&s->body) : 0);
+    return calls;
+}
+
+/* --explain: how large the code has become, and how many layers share it. */
+static void explain_size(const Pipeline *pipeline, const char *object) {
+    uint64_t offset, bytes = 0;
+    const char *error;
+    int functions = 0, calls = 0;
+    FILE *file = fopen(object, "rb");
+    if (!file) return;
+    object_find_section(fileno(file), ".text", &offset, &bytes, &error);
+    fclose(file);
+    for (int i = 0; i < pipeline->loops->functions.count; i++) {
+        const LoopFunction *function = pipeline->loops->functions.items[i];
+        functions += !function->is_entry;
+        if (function->is_entry) calls += count_calls(&function->body);
+    }
+    fprintf(stderr, "code: %llu bytes in %d functions, called at %d places\n", (unsigned long long)bytes,
+            functions, calls);
+}
+
 static bool write_binary(Pipeline *pipeline, OutputKind kind, Outputs *outputs, Output *output) {
     BackendOptions backend = backend_options(pipeline);
     Output *scratch = kind == KIND_OBJECT
@@ -174,6 +199,7 @@ static bool write_binary(Pipeline *pipeline, OutputKind kind, Outputs *outputs, 
     bool good =
         backend_emit(pipeline->loops, &backend, BACKEND_OBJECT, NULL, object, pipeline->diagnostics) &&
         write_weights(pipeline, &backend, object, output);
+    if (good && pipeline->passes.explain) explain_size(pipeline, object);
     if (kind == KIND_OBJECT) return good;
     if (good && kind == KIND_ARCHIVE) good = write_archive(pipeline, object, output);
     if (good && kind == KIND_SHARED) {
