@@ -172,15 +172,16 @@ static Schedule direct_schedule(const TargetInfo *target, const Op *op) {
     return schedule;
 }
 
-/* Lanes along the pixels of a line, for maps with few output channels. */
+/* Lanes along the pixels of a line, for maps with few output channels, or few in each group. */
 static Schedule columns_schedule(const TargetInfo *target, const Op *op) {
     const Type *w = &op->operands[1]->type, *y = &op->results[0]->type;
     int lanes = target_lanes(target);
-    int64_t vectors = clamp((extent(y, y->rank - 1) + lanes - 1) / lanes, 1, 2);
+    int64_t outputs = extent(w, 0) / op_int(op, ATTR_GROUPS, 1); /* of a group */
+    int64_t vectors = clamp((extent(y, y->rank - 1) + lanes - 1) / lanes, 1, outputs == 1 ? 6 : 2);
     return (Schedule){.variant = "columns",
                       .vectors = (int)vectors,
                       .lanes = lanes,
-                      .rows = (int)clamp(extent(w, 0), 1, rows_that_fit(target, (int)vectors))};
+                      .rows = (int)clamp(outputs, 1, rows_that_fit(target, (int)vectors))};
 }
 
 static bool is_depthwise(const Op *op) {
@@ -203,20 +204,17 @@ static Schedule depthwise_schedule(const TargetInfo *target, const Op *op) {
 
 static bool conv_schedule(const TargetInfo *target, const Op *op, Schedule *out) {
     const Type *x = &op->operands[0]->type, *w = &op->operands[1]->type;
-    int spatial = w->rank - 2;
     if (x->dtype != DTYPE_F32) return false;
     if (is_depthwise(op)) {
         *out = depthwise_schedule(target, op);
         return true;
     }
-    if (op_int(op, ATTR_GROUPS, 1) != 1) return false;
     /* Other numbers of channels leave the last panel of weights partly empty. */
     bool wide = extent(w, 0) % 16 == 0 || (extent(w, 0) > 32 && extent(w, 1) >= 16);
-    if (op->operands[1]->kind == VALUE_CONSTANT && wide) {
+    if (op->operands[1]->kind == VALUE_CONSTANT && wide && op_int(op, ATTR_GROUPS, 1) == 1) {
         *out = direct_schedule(target, op);
         return true;
     }
-    if (op_int_at(op, ATTR_STRIDE, spatial - 1, 1) != 1) return false;
     *out = columns_schedule(target, op);
     return true;
 }
@@ -269,8 +267,8 @@ static const char *misfit(const TargetInfo *target, const Op *op, const Schedule
     const Type *w = &op->operands[1]->type;
     int64_t width = (int64_t)given->vectors * given->lanes;
     bool blocked = strcmp(rule->variant, "direct") == 0 || strcmp(rule->variant, "winograd") == 0;
-    bool either = strcmp(rule->variant, "direct") == 0 && given->variant &&
-                  strcmp(given->variant, "columns") == 0 && op_int_at(op, ATTR_STRIDE, w->rank - 3, 1) == 1;
+    bool either =
+        strcmp(rule->variant, "direct") == 0 && given->variant && strcmp(given->variant, "columns") == 0;
     if (!given->variant || (strcmp(given->variant, rule->variant) != 0 && !either))
         return "its variant is another";
     if (given->rows < 1 || given->vectors < 1 || given->rows > 64 || given->vectors > VECTORS_MAX)

@@ -363,14 +363,17 @@ static void lower_depthwise(Convolution *c) {
 static void lower_columns(Convolution *c, const Schedule *schedule) {
     Kernel *kernel = c->kernel;
     ExprTable *exprs = kernel->lowering->exprs;
-    const Expr *zero = number(kernel, 0), *outputs = c->type->dims[c->first - 1];
+    const Expr *zero = number(kernel, 0), *group = zero;
+    const Expr *outputs = expr_floordiv(exprs, c->type->dims[c->first - 1], number(kernel, c->groups));
     (void)schedule;
     Coordinates at;
     if (c->first == 2) at.at[0] = kernel_for(kernel, "n", zero, c->type->dims[0]);
     if (c->spatial == 2) at.at[c->first] = kernel_for(kernel, "h", zero, c->axes[0].count);
+    if (c->groups > 1) group = kernel_for(kernel, "g", zero, number(kernel, c->groups));
     const Expr *pixel = kernel_lanes(kernel, "w", zero, c->axes[c->spatial - 1].count, kernel->width);
     const Expr *channel =
         expr_add(exprs, kernel_rows(kernel, "o", zero, outputs, c->shape.rows), row_symbol(kernel));
+    channel = expr_add(exprs, expr_mul(exprs, group, outputs), channel);
     at.at[c->type->rank - 1] = expr_add(exprs, pixel, lane_symbol(kernel));
     at.at[c->first - 1] = channel;
     TileShape shape = {ROWS_SYMBOLIC, c->shape.vectors, c->shape.lanes};
@@ -378,6 +381,8 @@ static void lower_columns(Convolution *c, const Schedule *schedule) {
     Coordinates x_at, w_at;
     w_at.at[0] = channel;
     int depth = reduction_nest(c, &at, ranges, &x_at, &w_at);
+    const Expr *inputs_before = expr_mul(exprs, group, c->w_type->dims[1]);
+    x_at.at[c->first - 1] = expr_add(exprs, inputs_before, x_at.at[c->first - 1]);
     Tile *initial = load_bias(c, channel, shape);
     Access a = kernel_access(kernel, c->w, c->w_type, &w_at),
            b = kernel_access(kernel, c->x, c->x_type, &x_at);
