@@ -96,6 +96,9 @@ Value *grow_CAST(Net *net, OpKind kind) {
 
 #define UNARY(id, filter)                                                                                    \
     Value *grow_##id(Net *net, OpKind kind) { return grow_unary(net, kind, filter); }
+/* f16 and bf16 are only moved and cast. */
+static bool is_comparable(const Value *v) { return is_number(v) || v->type.dtype == DTYPE_BOOL; }
+
 #define BINARY(id, filter)                                                                                   \
     Value *grow_##id(Net *net, OpKind kind) { return grow_binary(net, kind, filter); }
 #define DIVISION(id)                                                                                         \
@@ -119,7 +122,7 @@ UNARY(SIGN, is_number)
 UNARY(SQRT, is_real)
 UNARY(TANH, is_real)
 BINARY(ADD, is_number)
-BINARY(EQ, is_any)
+BINARY(EQ, is_comparable)
 BINARY(GE, is_number)
 BINARY(GT, is_number)
 BINARY(LE, is_number)
