@@ -18,7 +18,7 @@ enum {
     ITEM_FLOPS = 1000000,
     PREFETCH_TILES = 30,
     FIRST_CACHE_BYTES = 32 << 10,
-    GATES_BYTES_MIN = 32 << 10
+    GATES_BYTES_MIN = 128 << 10
 };
 
 typedef struct Shape {

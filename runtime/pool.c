@@ -137,13 +137,15 @@ static void *work(void *context) {
     }
 }
 
-static void publish(tenon_pool *pool, void (*item)(void *, int32_t), void *argument, int32_t count) {
+/* |claimable| items, the last ones of |count|, are there to be claimed. */
+static void publish(tenon_pool *pool, void (*item)(void *, int32_t), void *argument, int32_t count,
+                    int32_t claimable) {
     pool->item = item;
     pool->argument = argument;
     pool->count = count;
     pool->float_mode = float_mode_get();
     atomic_store_explicit(&pool->done, 0, memory_order_relaxed);
-    atomic_store(&pool->remaining, count);
+    atomic_store(&pool->remaining, claimable);
     if (!atomic_load(&pool->sleepers)) return;
     pthread_mutex_lock(&pool->sleep);
     pthread_cond_broadcast(&pool->work);
@@ -169,8 +171,10 @@ static void parallel_for(void *context, void (*item)(void *argument, int32_t ind
     pthread_mutex_lock(&pool->turn);
     const tenon_pool *outer = running_pool;
     running_pool = pool;
-    publish(pool, item, argument, count);
-    int32_t own = 0;
+    /* The first item is the caller's: it begins while the others find theirs. */
+    publish(pool, item, argument, count, count - 1);
+    int32_t own = 1;
+    item(argument, 0);
     for (int32_t left; (left = claim(pool)); own++) item(argument, count - left);
     count_done(pool, own, count);
     wait_until_done(pool);
@@ -218,7 +222,7 @@ const tenon_executor *tenon_pool_executor(const tenon_pool *pool) { return &pool
 void tenon_pool_destroy(tenon_pool *pool) {
     if (!pool) return;
     pthread_mutex_lock(&pool->turn);
-    publish(pool, NULL, NULL, pool->worker_count);
+    publish(pool, NULL, NULL, pool->worker_count, pool->worker_count);
     pthread_mutex_unlock(&pool->turn);
     for (int32_t i = 0; i < pool->worker_count; i++) pthread_join(pool->workers[i], NULL);
     pthread_mutex_destroy(&pool->sleep);
