@@ -347,6 +347,15 @@ static void want_rows(Module *module, Op *op, Op *reader) {
             reader->operands[i] = relaid(module, op, reader->operands[i], NULL);
 }
 
+/* |value| as some reader before |op| wanted it, with at least the halo of |wanted|; NULL: there is none. */
+static Value *find_relaid(const Op *op, const Value *value, const Layout *wanted) {
+    for (const Op *other = op->parent->first; other != op; other = other->next)
+        if (other->kind == OP_RELAYOUT && other->operands[0] == value &&
+            has_room(other->results[0]->type.layout, wanted))
+            return other->results[0];
+    return NULL;
+}
+
 /* Maps that the epilogue of overhanging tiles reads must have room for it. */
 static void epilogue_operands(Module *module, Op *op) {
     if (op->kind != OP_CLUSTER) return;
@@ -360,7 +369,8 @@ static void epilogue_operands(Module *module, Op *op) {
                            (value->kind != VALUE_RESULT || value->op->parent != op->body);
             if (!outside || value->type.rank != 4 || has_room(value->type.layout, wanted)) continue;
             if (expr_equals(value->type.dims[2], 1) && expr_equals(value->type.dims[3], 1)) continue;
-            inner->operands[i] = relaid(module, op, value, wanted);
+            Value *roomy = find_relaid(op, value, wanted);
+            inner->operands[i] = roomy ? roomy : relaid(module, op, value, wanted);
         }
 }
 
@@ -382,6 +392,19 @@ static bool cuts_blocks(const Op *op) {
     return is_blocked(layout) && layout->pieces[layout->count - 1].axis == 1 && cuts_channels(op);
 }
 
+/* A row-major map that the epilogue reads, where it lies in blocks already for another reader. */
+static void blocked_operands(Module *module, Op *op, const Op *conv) {
+    const Type *result = &op->results[0]->type;
+    const Layout *wanted = map_layout(module, result->rank, channel_axis(conv), true, &(Halo){{0}, {0}});
+    for (Op *inner = op->kind == OP_CLUSTER ? op->body->first : NULL; inner; inner = inner->next)
+        for (int i = 0; i < inner->operand_count && inner != conv; i++) {
+            Value *value = inner->operands[i];
+            if (value->type.layout || value->type.rank != result->rank) continue;
+            Value *blocked = find_relaid(op, value, wanted);
+            if (blocked) inner->operands[i] = blocked;
+        }
+}
+
 static void lay_out_op(Module *module, const PassOptions *options, Op *op) {
     const Op *anchor = anchor_of(op), *conv = scheduled_conv(op);
     if (cuts_blocks(op)) {
@@ -394,9 +417,11 @@ static void lay_out_op(Module *module, const PassOptions *options, Op *op) {
             replace_operand(op, conv, 1,
                             relaid(module, op, conv->operands[1], packed_points(module, op->schedule)));
             epilogue_operands(module, op);
-        } else if (has_variant(op, "direct") || has_variant(op, "depthwise"))
+        } else if (has_variant(op, "direct") || has_variant(op, "depthwise")) {
+            blocked_operands(module, op, conv);
             replace_operand(op, conv, 1,
                             relaid(module, op, conv->operands[1], packed_weights(module, op, conv)));
+        }
     } else if (anchor->kind == OP_LINEAR && has_variant(op, "gates")) {
         want_rows(module, op, (Op *)anchor);
         interleave_gates(module, op, (Op *)anchor);
