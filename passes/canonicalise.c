@@ -2,8 +2,9 @@
  *   before   %1 = permute @w {permutation = [1, 0]}     after   %2 = linear %x, @w
  *            %2 = matmul %x, %1
  * Rules, applied from the first op to the last until none fits: an op that changes nothing gives way to its
- * operand; reshape of reshape is one reshape; matmul by a matrix is linear over the rows it stores; linear +
- * bias takes the bias. Sound: each rule computes the same products in the same order. */
+ * operand; reshape of reshape is one reshape; rows looked up in a table are looked up in the order and shape
+ * they are wanted in; matmul by a matrix is linear over the rows it stores; linear + bias takes the bias.
+ * Sound: each rule computes the same products in the same order. */
 #include "passes/passes.h"
 
 #include "ir/shapes/infer.h"
@@ -106,13 +107,46 @@ static bool merge_reshapes(Op *op) {
     return true;
 }
 
+/* reshape (gather @table, %x) to gather @table, (reshape %x), and permute likewise, where rows stay whole: a
+ * unit axis or another order of axes hides no table from the layer that reads it. */
+static bool move_to_indices(Module *module, Op *op) {
+    bool reshape = op->kind == OP_RESHAPE;
+    if ((!reshape && op->kind != OP_PERMUTE) || op->operands[0]->kind != VALUE_RESULT) return false;
+    Op *gather = op->operands[0]->op;
+    if (gather->kind != OP_GATHER || gather->parent != op->parent || op_int(gather, ATTR_AXIS, 0) != 0 ||
+        block_count_uses(op->parent, gather->results[0]) != 1)
+        return false;
+    const Type *table = &gather->operands[0]->type, *wanted = &op->results[0]->type;
+    int last = wanted->rank - 1;
+    if (table->rank != 2 || table->dims[1]->min < 1 || last < 1 || wanted->dims[last] != table->dims[1])
+        return false;
+    if (!reshape && op_int_at(op, ATTR_PERMUTATION, last, last) != last) return false;
+    Op *indices = insert(module, gather, op->kind, &gather->operands[1], 1);
+    int64_t order[RANK_MAX];
+    for (int i = 0; i < last; i++) order[i] = op_int_at(op, ATTR_PERMUTATION, i, i);
+    if (reshape)
+        op_set_exprs(module, indices, ATTR_SHAPE, wanted->dims, last);
+    else
+        op_set_ints(module, indices, ATTR_PERMUTATION, order, last);
+    if (!infer_op(module, indices)) return false;
+    Op *moved = insert(module, gather, OP_GATHER, (Value *[]){gather->operands[0], indices->results[0]}, 2);
+    moved->attrs = gather->attrs;
+    moved->attr_count = gather->attr_count;
+    moved->path = gather->path;
+    moved->span = gather->span;
+    if (!infer_op(module, moved)) return false;
+    replace(op, moved->results[0]);
+    op_remove(gather);
+    return true;
+}
+
 static bool rewrite_op(Module *module, Op *op) {
     Value *same = repeated_operand(op);
     if (same) {
         replace(op, same);
         return true;
     }
-    return merge_reshapes(op) || matmul_to_linear(module, op) || add_to_bias(module, op);
+    return merge_reshapes(op) || move_to_indices(module, op) || matmul_to_linear(module, op) || add_to_bias(module, op);
 }
 
 static bool rewrite_block(Module *module, Block *block) {
