@@ -11,6 +11,8 @@
 
 #include "ir/shapes/infer.h"
 
+#include <string.h>
+
 enum { MEMBERS_MAX = 64, GROUPS_MAX = 8 };
 
 typedef struct Cell {
@@ -19,6 +21,7 @@ typedef struct Cell {
     int64_t outputs, units; /* of the layer; of one part */
     int count;
     Op *members[MEMBERS_MAX]; /* in the order of the block */
+    Value *cuts[MEMBERS_MAX]; /* of the members' results, for one part at a time; NULL: not made yet */
 } Cell;
 
 static bool same_extents(const Type *a, const Type *b) {
@@ -30,11 +33,13 @@ static bool same_extents(const Type *a, const Type *b) {
 
 static bool is_pointwise(const Op *op) { return op_infos[op->kind].traits & OP_POINTWISE; }
 
-static bool is_member(const Cell *cell, const Op *op) {
+static int member_index(const Cell *cell, const Op *op) {
     for (int i = 0; i < cell->count; i++)
-        if (cell->members[i] == op) return true;
-    return false;
+        if (cell->members[i] == op) return i;
+    return -1;
 }
+
+static bool is_member(const Cell *cell, const Op *op) { return member_index(cell, op) >= 0; }
 
 static bool uses_member(const Cell *cell, const Op *op) {
     for (int i = 0; i < cell->count; i++) {
@@ -92,15 +97,22 @@ static Op *emit_before(Module *module, Op *place, const Op *like, Value *const *
     return infer_op(module, op) ? op : NULL;
 }
 
+static Value *cut(Cell *cell, Op *part, Value *value);
+
+/* A member's own work on the part alone. */
+static Value *cut_member(Cell *cell, Op *part, int index) {
+    if (cell->cuts[index]) return cell->cuts[index];
+    const Op *member = cell->members[index];
+    Value *operands[3];
+    for (int i = 0; i < member->operand_count; i++) operands[i] = cut(cell, part, member->operands[i]);
+    Op *op = emit_before(cell->module, part, member, operands);
+    return cell->cuts[index] = op ? op->results[0] : member->results[0];
+}
+
 /* What |part| cuts out of |value|, in front of |part|. */
 static Value *cut(Cell *cell, Op *part, Value *value) {
-    if (value->kind == VALUE_RESULT && is_member(cell, value->op) && value->op != cell->anchor) {
-        Value *operands[3];
-        for (int i = 0; i < value->op->operand_count; i++)
-            operands[i] = cut(cell, part, value->op->operands[i]);
-        Op *op = emit_before(cell->module, part, value->op, operands);
-        return op ? op->results[0] : value;
-    }
+    int index = value->kind == VALUE_RESULT ? member_index(cell, value->op) : -1;
+    if (index > 0) return cut_member(cell, part, index);
     const Type *type = &value->type;
     int rank = cell->anchor->results[0]->type.rank;
     if (!type->rank || !expr_equals(type->dims[type->rank - 1], cell->outputs)) return value; /* broadcast */
@@ -127,6 +139,7 @@ static void move_cuts_up(Cell *cell) {
         if (!whole || whole->kind != VALUE_RESULT || whole->op == cell->anchor ||
             !is_member(cell, whole->op) || !is_part(cell, op))
             continue;
+        memset(cell->cuts, 0, sizeof cell->cuts);
         block_replace_uses(op->parent, op->results[0], cut(cell, op, op->operands[0]));
         op_remove(op);
     }
