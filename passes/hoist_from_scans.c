@@ -2,8 +2,9 @@
  * scan. before   scan %xs, %h0 { args (%x, %h)  %z = linear %x, @w  .. } after    %zs = linear %xs, @w scan
  * %xs, %zs, %h0 { args (%x, %z, %h)  .. } Sound: the layer depends on nothing that a step carries, cannot
  * fail, and gives each position the same sum in the same order. Not across an `until`, which may spare most
- * steps, and only while all steps fit HOISTED_BYTES_MAX, so that the workspace stays bounded. The recurrent
- * products that remain read their weights once per step; these read theirs once per tile of rows. */
+ * steps, not out of the chunks of chunk_scans, and only while all steps fit HOISTED_BYTES_MAX, so that the
+ * workspace stays bounded. The recurrent products that remain read their weights once per step; these read
+ * theirs once per tile of rows. */
 #include "passes/passes.h"
 
 #include "ir/shapes/infer.h"
@@ -26,8 +27,19 @@ static bool defined_outside(const Op *scan, const Value *value) {
     return value->op->parent == scan->parent;
 }
 
+/* Whether a scan within reads |op|'s result step by step: then it is computed for a chunk of steps already.
+ */
+static bool is_of_chunk(const Op *op) {
+    for (const Op *reader = op->next; reader; reader = reader->next) {
+        int64_t sequences = reader->kind == OP_SCAN ? op_int(reader, ATTR_SEQUENCES, 0) : 0;
+        for (int i = 0; i < sequences; i++)
+            if (reader->operands[i] == op->results[0]) return true;
+    }
+    return false;
+}
+
 static bool may_hoist(const Op *scan, const Op *op) {
-    if (op->kind != OP_LINEAR || op_int(scan, ATTR_UNTIL, 0)) return false;
+    if (op->kind != OP_LINEAR || op_int(scan, ATTR_UNTIL, 0) || is_of_chunk(op)) return false;
     int index = sequence_of(scan, op);
     if (index < 0) return false;
     for (int i = 1; i < op->operand_count; i++)
