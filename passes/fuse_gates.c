@@ -4,9 +4,9 @@
  * cluster { %i = slice %s .. (and %f, ..)                     %z = linear %h, @w %c1 = .. sigmoid %i .. %i =
  * slice %z .. (and %f, ..) %h1 = .. tanh %c1 ..                              %c1 = .. sigmoid (add %i, %xi)
  * .. %h1 = .. tanh %c1 .. yield %c1, %h1 } First the cuts move up through pointwise ops to the layer itself;
- * then everything that can be computed from the parts at one place joins, in the order of the block, until
- * something else needs one of them. Sound: cutting commutes with pointwise ops, and what moves down to the
- * cluster's place is used by nothing before it. */
+ * then everything that can be computed from the parts at one place joins, in the order of the block, with
+ * pointwise work that only it reads, until something else needs one of them. Sound: cutting commutes with
+ * pointwise ops, and what moves down to the cluster's place is used by nothing before it. */
 #include "passes/passes.h"
 
 #include "ir/shapes/infer.h"
@@ -148,15 +148,38 @@ static void move_cuts_up(Cell *cell) {
 
 /* ---- The cluster ---- */
 
-static bool may_join(const Cell *cell, const Op *op) {
-    if (cell->count == MEMBERS_MAX) return false;
-    if (is_part(cell, op)) return op->operands[0] == cell->anchor->results[0];
+/* Pointwise work on one element of each part. */
+static bool is_work(const Cell *cell, const Op *op) {
     if (!is_pointwise(op)) return false;
     const Type *whole = &cell->anchor->results[0]->type, *type = &op->results[0]->type;
     if (type->rank != whole->rank) return false;
     for (int i = 0; i + 1 < type->rank; i++)
         if (type->dims[i] != whole->dims[i]) return false;
     return expr_equals(type->dims[type->rank - 1], cell->units);
+}
+
+static bool may_join(const Cell *cell, const Op *op) {
+    if (cell->count == MEMBERS_MAX) return false;
+    return is_part(cell, op) ? op->operands[0] == cell->anchor->results[0] : is_work(cell, op);
+}
+
+static bool stands_behind(const Op *op, const Op *other) {
+    while (op && op != other) op = op->previous;
+    return op == other;
+}
+
+/* |op|, after work behind the layer that only it reads, such as a weight of its own for what is carried.
+ * |waiting|: ops that have their place among the members yet to come. */
+static void join(Cell *cell, Op *op, int waiting) {
+    for (int i = 0; i < op->operand_count && is_pointwise(op); i++) {
+        const Value *value = op->operands[i];
+        if (value->kind != VALUE_RESULT || value->op->parent != op->parent || is_member(cell, value->op) ||
+            !is_work(cell, value->op) || !stands_behind(value->op, cell->anchor) ||
+            block_count_uses(op->parent, value) != 1 || cell->count + waiting + 2 > MEMBERS_MAX)
+            continue;
+        join(cell, value->op, waiting + 1);
+    }
+    cell->members[cell->count++] = op;
 }
 
 static bool used_outside(const Cell *cell, const Value *value) {
@@ -227,7 +250,7 @@ static void fuse(Module *module, const PassOptions *options, Op *anchor) {
     for (Op *op = anchor->next; op; op = op->next) {
         if (!uses_member(&cell, op)) continue;
         if (!may_join(&cell, op)) break;
-        cell.members[cell.count++] = op;
+        join(&cell, op, 0);
     }
     if (!is_closed(&cell) || results_of(&cell) > op_infos[OP_CLUSTER].results_max) return;
     if (options->explain)
