@@ -69,10 +69,23 @@ void native_forget_places(Module *module) {
     }
 }
 
+static const char *skipped_pass;
+
+void native_skip_pass(const char *name) { skipped_pass = name; }
+
+/* Because it is to be skipped, or one that it needs, or one that that one needs. */
+static bool is_left_out(const PassInfo *pass) {
+    for (int depth = 0; skipped_pass && pass && depth < pass_count; depth++) {
+        if (strcmp(pass->name, skipped_pass) == 0) return true;
+        pass = pass_find(pass->needs);
+    }
+    return false;
+}
+
 static LoopModule *run_passes(Module *graph, const PassOptions *options, bool unfused) {
     for (int i = 0; i < pass_count; i++) {
         const PassInfo *pass = &pass_infos[i];
-        if (pass->optional && options->plain) continue;
+        if (pass->optional && (options->plain || is_left_out(pass))) continue;
         if (unfused && pass->run == pass_cluster) continue;
         if (!pass->run(graph, options) || !graph_verify(graph, pass->name)) return NULL;
     }

@@ -30,6 +30,8 @@ int native_configs(const NativeConfig **out);
 /* Where not all are run: is it configuration |index|'s turn? Each turn has one plain one and one other. */
 bool native_config_in_turn(int index, int turn);
 
+/* For all that are opened from now on: without this optional pass and those that need it. */
+void native_skip_pass(const char *name);
 /* False: what went wrong was printed to stderr; the library is closed. */
 bool native_open(NativeLibrary *out, const char *text, const NativeConfig *config);
 void native_close(NativeLibrary *library);

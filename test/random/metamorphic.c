@@ -135,6 +135,95 @@ static bool check_steps(Relation *r, const Entry *sequence, const Entry *step) {
     return true;
 }
 
+/* ---- Calls for parts are one call for all ---- */
+
+/* The axis of |type| whose extent is |dim|; -1: none. */
+static int axis_of_dim(const Type *type, const Dim *dim) {
+    for (int i = 0; i < type->rank; i++)
+        if (type->dims[i]->kind == EXPR_SYMBOL && type->dims[i]->symbol == dim->symbol) return i;
+    return -1;
+}
+
+/* |part| positions of an axis, from |at| of |whole|. */
+typedef struct Positions {
+    const Type *type;
+    int axis;
+    int64_t whole, part, at;
+} Positions;
+
+static void copy_positions(const Positions *p, char *whole, char *part, const int64_t *extents, bool gather) {
+    size_t inner = dtype_bytes(p->type->dtype), outer = 1;
+    for (int i = 0; i < p->axis; i++) outer *= (size_t)extents[i];
+    for (int i = p->axis + 1; i < p->type->rank; i++) inner *= (size_t)extents[i];
+    for (size_t i = 0; i < outer; i++) {
+        char *in_whole = whole + (i * (size_t)p->whole + (size_t)p->at) * inner,
+             *in_part = part + i * (size_t)p->part * inner;
+        memcpy(gather ? in_whole : in_part, gather ? in_part : in_whole, (size_t)p->part * inner);
+    }
+}
+
+static void *fresh_state(const Relation *r, const tenon_model_info *model) {
+    char *state = arena_alloc(r->arena, model->state_size + 128);
+    state += (64 - (uintptr_t)state % 64) % 64;
+    model->reset(state);
+    return state;
+}
+
+static bool check_calls(Relation *r, const Entry *entry) {
+    const tenon_model_info *model = native_model(r->library, entry->model);
+    const tenon_entry_info *info = native_entry(r->library, entry->model, entry->name);
+    if (entry->dim_count != 1 || !entry->state_count) return true;
+    const Dim *dim = entry->dims[0];
+    const Op *yield = block_terminator(entry->block);
+    Random random = random_from_text(entry->model, 7);
+    int64_t most = dim->symbol->max, steps = most < 10 ? most : most - random_below(&random, 120);
+    NativeCall whole = begin_call(r, info, &steps);
+    for (uint32_t i = 0; i < info->input_count; i++)
+        whole.inputs[i] = input_bytes(r, entry, info, (int)i, &steps);
+    whole.state_bytes = model->state_size;
+    whole.state = fresh_state(r, model);
+    if (native_call(&whole, GUARD_AFTER, 0xff, true)) return true; /* told by the suite */
+    void *state = fresh_state(r, model), *joined[CALL_TENSORS_MAX];
+    for (uint32_t i = 0; i < info->output_count; i++)
+        joined[i] = arena_alloc(r->arena, whole.output_bytes[i] + 8);
+    for (int64_t done = 0, part; done < steps; done += part) {
+        part = 1 + random_below(&random, (int)(steps - done < 70 ? steps - done : 70));
+        NativeCall call = begin_call(r, info, &part);
+        int64_t extents[RANK_MAX + 1];
+        for (uint32_t i = 0; i < info->input_count; i++) {
+            const Type *type = &entry->block->arguments[i]->type;
+            Positions p = {type, axis_of_dim(type, dim), steps, part, done};
+            void *bytes = arena_alloc(r->arena, call.input_bytes[i] + 8);
+            info->shape(&steps, i, extents);
+            if (p.axis >= 0) copy_positions(&p, (char *)(uintptr_t)whole.inputs[i], bytes, extents, false);
+            call.inputs[i] = p.axis >= 0 ? bytes : whole.inputs[i];
+        }
+        call.state_bytes = model->state_size;
+        call.state = state;
+        int status = native_call(&call, GUARD_AFTER, 0x7b, false);
+        if (status) {
+            snprintf(r->message, sizeof r->message, "calls for parts: %s", native_status_text(status));
+            return false;
+        }
+        for (uint32_t i = 0; i < info->output_count; i++) {
+            const Type *type = &yield->operands[i]->type;
+            Positions p = {type, axis_of_dim(type, dim), steps, part, done};
+            info->shape(&steps, info->input_count + i, extents);
+            if (p.axis >= 0)
+                copy_positions(&p, joined[i], call.outputs[i], extents, true);
+            else
+                memcpy(joined[i], call.outputs[i], whole.output_bytes[i]);
+        }
+    }
+    const char *off = memcmp(state, whole.state, model->state_size) == 0 ? NULL : "the state";
+    for (uint32_t i = 0; i < info->output_count; i++)
+        if (memcmp(joined[i], whole.outputs[i], whole.output_bytes[i]) != 0) off = info->outputs[i].name;
+    if (!off) return true;
+    snprintf(r->message, sizeof r->message, "calls for parts of %lld steps and one for all differ in %s",
+             (long long)steps, off);
+    return false;
+}
+
 static const Entry *entry_named(const Suite *suite, const char *model, const char *name) {
     for (int i = 0; i < suite->module->entries.count; i++) {
         const Entry *entry = suite->module->entries.items[i];
@@ -147,7 +236,7 @@ void metamorphic_check(const Suite *suite, const NativeConfig *config, SuiteRepo
     NativeLibrary library;
     bool wanted = false;
     for (int i = 0; i < suite->module->entries.count; i++)
-        wanted |= strncmp(suite->module->entries.items[i]->model, "Net", 3) != 0;
+        wanted |= strchr("BSC", suite->module->entries.items[i]->model[0]) != NULL;
     if (!wanted || !native_open(&library, suite->text, config)) return;
     for (int i = 0; i < suite->module->entries.count; i++) {
         const Entry *entry = suite->module->entries.items[i],
@@ -155,6 +244,7 @@ void metamorphic_check(const Suite *suite, const NativeConfig *config, SuiteRepo
         Relation relation = {&library, arena_create(), ""};
         bool good = true;
         if (strncmp(entry->model, "Batch", 5) == 0) good = check_batch(&relation, entry);
+        if (strncmp(entry->model, "Calls", 5) == 0) good = check_calls(&relation, entry);
         if (strncmp(entry->model, "Steps", 5) == 0 && strcmp(entry->name, "sequence") == 0 && step)
             good = check_steps(&relation, entry, step);
         if (!good) report(context, entry, relation.message);

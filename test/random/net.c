@@ -18,7 +18,9 @@ const Expr *net_dim(Net *net, char letter) {
     return NULL;
 }
 
-int64_t net_elements_max(const Net *net) { return net->large ? ELEMENTS_LARGE : ELEMENTS_MAX; }
+int64_t net_elements_max(const Net *net) {
+    return net->recurrent ? ELEMENTS_LONG : net->large ? ELEMENTS_LARGE : ELEMENTS_MAX;
+}
 
 const Expr *net_extent(Net *net) {
     static const int extents[] = {1, 2, 2, 3, 3, 4, 5, 5, 7, 8, 9, 11, 15, 16, 16, 17, 19, 32, 33};
@@ -216,10 +218,11 @@ Module *nets_module(Arena *arena, Diagnostics *diagnostics) {
     add_dim(module, "N", 1, 6);
     add_dim(module, "T", 1, 9);
     add_dim(module, "S", 0, 5);
+    add_dim(module, "L", 1, 200);
     return module;
 }
 
-static void begin_entry(Net *net, const char *model, const char *name) {
+void net_begin_entry(Net *net, const char *model, const char *name) {
     net->entry = NEW(net->arena, Entry);
     net->entry->model = model;
     net->entry->name = name;
@@ -234,7 +237,7 @@ static bool mentions(const Type *type, const Symbol *symbol) {
     return false;
 }
 
-static void end_entry(Net *net, Value *const *yields, int count) {
+void net_end_entry(Net *net, Value *const *yields, int count) {
     Entry *entry = net->entry;
     op_create(net->module, entry->block, OP_YIELD, yields, count, (Span){0}, "");
     entry->output_count = count - entry->state_count;
@@ -319,7 +322,7 @@ static int choose_outputs(Net *net, Value **out, int most) {
     return count;
 }
 
-static void add_state(Net *net, Value *initial) {
+Value *net_add_state(Net *net, Value *initial) {
     Entry *entry = net->entry;
     State *state = NEW(net->arena, State), **states = NEW_ARRAY(net->arena, State *, entry->state_count + 1);
     *state = (State){.model = entry->model,
@@ -330,8 +333,9 @@ static void add_state(Net *net, Value *initial) {
     states[entry->state_count++] = state;
     entry->states = states;
     vector_push(net->arena, &net->module->states, state);
-    vector_push(net->arena, &net->pool,
-                block_add_argument(net->module, entry->block, initial->type, state->name));
+    Value *argument = block_add_argument(net->module, entry->block, initial->type, state->name);
+    vector_push(net->arena, &net->pool, argument);
+    return argument;
 }
 
 /* Arguments that inputs join come before those of states: states are numbered at the end. */
@@ -348,12 +352,12 @@ static void states_last(Net *net) {
 }
 
 static void grow_plain(Net *net, const char *model) {
-    begin_entry(net, model, "run");
+    net_begin_entry(net, model, "run");
     int states = net->kind == NET_PLAIN && net_chance(net, 15) ? 1 + net_below(net, 2) : 0;
     for (int i = 0; i < states; i++) {
         const Expr *dims[2] = {net_extent(net), net_extent(net)};
-        add_state(net, net_constant(net, net_chance(net, 85) ? DTYPE_F32 : DTYPE_I32, 1 + net_below(net, 2),
-                                    dims, 1));
+        net_add_state(net, net_constant(net, net_chance(net, 85) ? DTYPE_F32 : DTYPE_I32,
+                                        1 + net_below(net, 2), dims, 1));
     }
     int state_count = net->entry->state_count;
     net->entry->state_count = 0; /* inputs may still come */
@@ -376,7 +380,7 @@ static void grow_plain(Net *net, const char *model) {
     }
     states_last(net);
     net->entry->state_count = state_count;
-    end_entry(net, yields, count);
+    net_end_entry(net, yields, count);
 }
 
 /* ---- Steps ---- */
@@ -418,7 +422,7 @@ static void clone_body(Net *net, const Block *body, Block *block, Value *const *
 static void grow_steps(Net *net, const char *model) {
     const Expr *dims[4], *trip = net_dim(net, 'T');
     int rank = 1 + net_below(net, 2), axis = net_below(net, rank + 1);
-    begin_entry(net, model, "sequence");
+    net_begin_entry(net, model, "sequence");
     for (int i = 0; i <= rank; i++) dims[i] = i == axis ? trip : net_extent(net);
     Value *xs = net_input(net, 'x', DTYPE_F32, rank + 1, dims), *operands[3] = {xs};
     for (int i = axis; i < rank; i++) dims[i] = dims[i + 1];
@@ -453,29 +457,38 @@ static void grow_steps(Net *net, const char *model) {
     assert(good);
     (void)good;
     net->block = net->entry->block;
-    end_entry(net, &scan->results[carries], 1);
+    net_end_entry(net, &scan->results[carries], 1);
 
-    begin_entry(net, model, "step");
+    net_begin_entry(net, model, "step");
     Value *arguments[3] = {net_input(net, 'x', DTYPE_F32, rank, dims)}, *results[4];
     for (int i = 0; i < carries; i++) {
-        add_state(net, operands[1 + i]);
+        net_add_state(net, operands[1 + i]);
         arguments[1 + i] = net->pool.items[net->pool.count - 1];
     }
     clone_body(net, scan->body, net->entry->block, arguments, results);
     Value *rotated[4] = {results[carries], results[0], results[1]};
-    end_entry(net, rotated, carries + 1);
+    net_end_entry(net, rotated, carries + 1);
 }
 
-void net_grow(Module *module, uint64_t seed) {
+static NetKind kind_of(Net *net, bool recurrent) {
+    if (recurrent) return net_chance(net, 35) ? NET_CALLS : NET_PLAIN;
+    return net_chance(net, 12) ? NET_BATCH : net_chance(net, 10) ? NET_STEPS : NET_PLAIN;
+}
+
+void net_grow(Module *module, uint64_t seed, bool recurrent) {
     Net net = {
         .arena = module->arena, .module = module, .seed = seed, .random = random_from_text("net", seed)};
-    const char *names[] = {"Net", "Batch", "Steps"};
-    net.kind = net_chance(&net, 12) ? NET_BATCH : net_chance(&net, 10) ? NET_STEPS : NET_PLAIN;
+    const char *names[] = {"Net", "Batch", "Steps", "Calls"};
+    net.kind = kind_of(&net, recurrent);
     net.flavour = (Flavour)net_below(&net, FLAVOUR_COUNT);
-    net.large = net.kind == NET_PLAIN && net_chance(&net, 6);
+    net.recurrent = recurrent;
+    net.large = !recurrent && net.kind == NET_PLAIN && net_chance(&net, 6);
     if (net.large) net.flavour = net_chance(&net, 70) ? FLAVOUR_IMAGE : FLAVOUR_DENSE;
-    const char *model = arena_printf(module->arena, "%s%llu", names[net.kind], (unsigned long long)seed);
-    if (net.kind == NET_STEPS)
+    const char *name = recurrent && net.kind == NET_PLAIN ? "Recurrent" : names[net.kind],
+               *model = arena_printf(module->arena, "%s%llu", name, (unsigned long long)seed);
+    if (recurrent)
+        net_grow_recurrent(&net, model);
+    else if (net.kind == NET_STEPS)
         grow_steps(&net, model);
     else
         grow_plain(&net, model);

@@ -8,7 +8,8 @@
 typedef enum NetKind {
     NET_PLAIN,
     NET_BATCH, /* axis 0 of every value is the batch: N rows must give what N calls of one row give */
-    NET_STEPS  /* two entries: a scan over T steps, and one step with the carried values as state */
+    NET_STEPS, /* two entries: a scan over T steps, and one step with the carried values as state */
+    NET_CALLS  /* stacked scans that go on from state: calls for parts of the steps are one call for all */
 } NetKind;
 
 typedef enum Flavour { FLAVOUR_MIXED, FLAVOUR_DENSE, FLAVOUR_IMAGE, FLAVOUR_SEQUENCE, FLAVOUR_COUNT } Flavour;
@@ -23,19 +24,21 @@ typedef struct Net {
     NetKind kind;
     Flavour flavour;
     bool large;           /* some layers are worth several work items */
+    bool recurrent;       /* layers are scans */
     VECTOR(Value *) pool; /* values in sight */
     int depth;            /* scans around */
     int next_name;
 } Net;
 
-/* A module with the dims N = 1..6, T = 1..9 and S = 0..5, to grow nets in. */
+/* A module with the dims N = 1..6, T = 1..9, S = 0..5 and L = 1..200, to grow nets in. */
 Module *nets_module(Arena *arena, Diagnostics *diagnostics);
-/* Adds the entries of net |seed|, of model Net<seed>, Batch<seed> or Steps<seed>. */
-void net_grow(Module *module, uint64_t seed);
+/* Adds the entries of net |seed|, of model Net<seed>, Recurrent<seed>, Batch<seed>, Steps<seed> or
+ * Calls<seed>; |recurrent|: one whose layers are scans. */
+void net_grow(Module *module, uint64_t seed, bool recurrent);
 
 /* ---- For the growers ---- */
 
-enum { ELEMENTS_MAX = 8192, ELEMENTS_LARGE = 40000, NET_RANK_MAX = 5 };
+enum { ELEMENTS_MAX = 8192, ELEMENTS_LARGE = 40000, ELEMENTS_LONG = 300000, NET_RANK_MAX = 5 };
 int64_t net_elements_max(const Net *net);
 
 const Expr *net_dim(Net *net, char letter);
@@ -68,6 +71,13 @@ Value *net_want_broadcast(Net *net, DType dtype, const Type *type);
 Op *net_op(Net *net, OpKind kind, Value *const *operands, int count);
 Value *net_finish(Net *net, Op *op);
 Value *net_simple(Net *net, OpKind kind, Value *a, Value *b);
+
+void net_begin_entry(Net *net, const char *model, const char *name);
+void net_end_entry(Net *net, Value *const *yields, int count);
+/* Its value before the call. Inputs come first. */
+Value *net_add_state(Net *net, Value *initial);
+/* The entry of a net whose layers are scans, NET_PLAIN or NET_CALLS. */
+void net_grow_recurrent(Net *net, const char *model);
 
 /* One per row of ops.def: a new value, or NULL when nothing in sight is fit. */
 typedef Value *Grower(Net *net, OpKind kind);

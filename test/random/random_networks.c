@@ -1,9 +1,11 @@
 /* random_networks [--seed N] [--count N] [--batch N] [--config TEXT] [--all] [--no-reduce] [--print]
+ *                 [--recurrent] [--skip PASS]
  * Without --config each batch runs one plain and one optimised configuration, in turn; --all runs every one.
- * random_networks --check FILE.tir [--config TEXT]
+ * random_networks --check FILE.tir [--config TEXT] [--skip PASS]
  * Grows networks from seeds N, N + 1, .., compiles them for every configuration this CPU can run, and holds
- * them against the interpreter; also rows of a batch against calls of one row, and a scan against its steps,
- * to the bit. A failing network is made small and printed. Exit 1: some network is wrong. */
+ * them against the interpreter; also rows of a batch against calls of one row, a scan against its steps, and
+ * calls that go on from state against one call, to the bit. --recurrent: layers are scans. A failing network
+ * is made small and printed. Exit 1: some network is wrong. */
 #include "ir/text_form.h"
 #include "test/native/call.h"
 #include "test/native/suite.h"
@@ -43,7 +45,7 @@ typedef struct Options {
     uint64_t seed;
     int count, batch;
     const char *config_text, *check;
-    bool reduce, print, verbose, all;
+    bool reduce, print, verbose, all, recurrent;
     int turn; /* of the batch */
     const NativeConfig *configs;
     int config_count;
@@ -158,8 +160,8 @@ static void show(const Options *options, const char *text, int config, Verdict v
     printf("FAILED %s %s: %s %s\n", model,
            native_config_text(&options->configs[config], config_text, sizeof config_text),
            verdict_texts[verdict], message);
-    /* Cuts would part a scan from its steps. */
-    if (!options->reduce || strncmp(message, "step", 4) == 0) {
+    /* Cuts would part a scan from its steps, or states from it. */
+    if (!options->reduce || strncmp(message, "step", 4) == 0 || strncmp(message, "calls", 5) == 0) {
         puts(text);
         return;
     }
@@ -188,11 +190,11 @@ static bool examine(const Options *options, const char *text, const char *model)
 
 /* ---- Batches ---- */
 
-static char *grow_text(uint64_t seed, int count) {
+static char *grow_text(const Options *options, uint64_t seed, int count) {
     Arena *arena = arena_create();
     Diagnostics *diagnostics = diagnostics_create();
     Module *module = nets_module(arena, diagnostics);
-    for (int i = 0; i < count; i++) net_grow(module, seed + (uint64_t)i);
+    for (int i = 0; i < count; i++) net_grow(module, seed + (uint64_t)i, options->recurrent);
     Text text;
     text_init(&text);
     graph_print(&text, module);
@@ -209,7 +211,7 @@ typedef struct Totals {
 
 static void run_batch(const Options *options, uint64_t seed, int count, Totals *totals) {
     static Report report;
-    char *text = grow_text(seed, count);
+    char *text = grow_text(options, seed, count);
     if (options->print) puts(text);
     Verdict verdict = check_in_child(options, text, -1, count > 1, &report);
     totals->nets += count;
@@ -222,7 +224,7 @@ static void run_batch(const Options *options, uint64_t seed, int count, Totals *
     if (verdict == VERDICT_GOOD) return;
     int found = 0;
     for (int i = 0; i < count; i++) {
-        char *alone = grow_text(seed + (uint64_t)i, 1), model[40];
+        char *alone = grow_text(options, seed + (uint64_t)i, 1), model[40];
         snprintf(model, sizeof model, "seed %llu", (unsigned long long)seed + (unsigned)i);
         found += examine(options, alone, model);
         free(alone);
@@ -278,6 +280,8 @@ int main(int count, char **words) {
         if (strcmp(words[i], "--no-reduce") == 0) options.reduce = false;
         if (strcmp(words[i], "--print") == 0) options.print = true;
         if (strcmp(words[i], "--all") == 0) options.all = true;
+        if (strcmp(words[i], "--recurrent") == 0) options.recurrent = true;
+        if (strcmp(words[i], "--skip") == 0) native_skip_pass(next);
         if (strcmp(words[i], "--verbose") == 0) options.verbose = true;
     }
     options.config_count = native_configs(&options.configs);
