@@ -146,7 +146,8 @@ static bool rewrite_op(Module *module, Op *op) {
         replace(op, same);
         return true;
     }
-    return merge_reshapes(op) || move_to_indices(module, op) || matmul_to_linear(module, op) || add_to_bias(module, op);
+    return merge_reshapes(op) || move_to_indices(module, op) || matmul_to_linear(module, op) ||
+           add_to_bias(module, op);
 }
 
 static bool rewrite_block(Module *module, Block *block) {
