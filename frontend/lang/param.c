@@ -65,6 +65,46 @@ static const char *source_text(Builder *b, const TensorSource *tensor) {
     return type_text(b->arena, &type);
 }
 
+/* ---- Gates ---- */
+
+typedef struct GatedLayer {
+    const char *prefix, *text; /* of the block's name; in a message */
+    int gates;
+} GatedLayer;
+
+static const GatedLayer gated_layers[] = {{"LSTM", "an LSTM", 4}, {"GRU", "a GRU", 3}, {"RNN", "an RNN", 1}};
+enum { GATED_LAYERS = sizeof gated_layers / sizeof *gated_layers };
+
+/* NULL: not a recurrent layer of the library. */
+static const GatedLayer *gated_layer(const Instance *instance) {
+    if (!instance->block || !is_library_place(instance->block->item->name.span)) return NULL;
+    for (int i = 0; i < GATED_LAYERS; i++)
+        if (strncmp(instance->block->item->name.text, gated_layers[i].prefix,
+                    strlen(gated_layers[i].prefix)) == 0)
+            return &gated_layers[i];
+    return NULL;
+}
+
+/* Where a recurrent layer's tensor may come from when it does not fit. */
+static void note_gates(Diagnostic *error, const Instance *instance, const Type *type,
+                       const TensorSource *tensor, bool transposed) {
+    const GatedLayer *layer = gated_layer(instance);
+    if (!layer || !type->rank || type->rank != tensor->rank) return;
+    if (transposed)
+        diagnostic_note(error, (Span){0}, "kernels that lie as [inputs, units] are those of Keras; its %s",
+                        layer->gates == 3   ? "GRU has its gates in the order z, r, h, this one r, z, n"
+                        : layer->gates == 4 ? "LSTM has its gates in the same order"
+                                            : "cells have one bias");
+    int64_t units = expr_value(type->dims[0]) / layer->gates;
+    for (int i = 0; i < GATED_LAYERS && units; i++)
+        for (int axis = 0; axis < type->rank; axis++)
+            if (&gated_layers[i] != layer && tensor->dims[axis] == gated_layers[i].gates * units &&
+                (type->rank == 1 || expr_equals(type->dims[1], tensor->dims[!axis])))
+                diagnostic_note(error, (Span){0}, "%d x %lld are the gates of %s; this is %s, with %d x %lld",
+                                gated_layers[i].gates, (long long)units, gated_layers[i].text, layer->text,
+                                layer->gates, (long long)units);
+}
+
 static void complain_shape(Builder *b, Instance *instance, const char *local, const Type *type,
                            const TensorPlace *place, Span span) {
     const TensorSource *tensor = place->tensor;
@@ -78,6 +118,7 @@ static void complain_shape(Builder *b, Instance *instance, const char *local, co
                         permutation);
     else if (permutation)
         diagnostic_note(error, (Span){0}, "it would fit with  from \"%s\" %s", tensor->name, permutation);
+    note_gates(error, instance, type, tensor, permutation != NULL);
     if (!dtype_fits(type->dtype, tensor->dtype))
         diagnostic_note(error, (Span){0}, "only floats become floats, and integers wider integers");
 }
