@@ -47,6 +47,7 @@ class Library:
         self.model = model
         self.entries = {entry.name.decode(): entry for entry in info.entries[:info.entry_count]}
         self.state = Buffer(info.state_size) if info.state_size else None
+        self.executor = None  # the address of a tenon_executor
         self.workspace = Buffer(max(entry.workspace_size_max for entry in self.entries.values()))
         self.reset()
 
@@ -68,7 +69,7 @@ class Library:
             results[tensor.name.decode()] = np.empty(extents[:tensor.rank], TYPES[tensor.dtype])
         require(entry.call(Call(
             c.sizeof(Call), c.addressof(sizes), addresses(given), addresses(results.values()),
-            self.state.address if self.state else None, None, self.workspace.address, entry.workspace_size_max, None)))
+            self.state.address if self.state else None, None, self.workspace.address, entry.workspace_size_max, self.executor)))
         return results
 
 
