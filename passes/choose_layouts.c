@@ -1,11 +1,12 @@
 /* choose_layouts: how values lie in memory between clusters, and the relayouts where two demands differ.
  *   before   %2 = cluster @conv1 {..} : f32[N, 64, 56, 56]
- *   after    %2 = cluster @conv1 {..} : f32[N, 64, 56, 56] layout [d0, d1/16, d2 halo 1:1, d3 halo 1:1,
- * d1%16] A convolution with lanes along channels yields blocks of 16 channels and wants them if it has that
- * many; poolings and pointwise clusters keep what they get. A value carries the halo of its hungriest reader,
- * which its producer fills with zeros on every call. Weights are laid out in panels of the tile's width.
- * Everything else is row major. Sound: relayout changes no value; results and inputs of an entry stay row
- * major. */
+ *   after    %2 = cluster @conv1 {..} : f32[N, 64, 56, 56]
+ *                 layout [d0, d1/16, d2 halo 1:1, d3 halo 1:1, d1%16]
+ * A convolution with lanes along channels yields blocks of 16 channels and wants them if it has that many;
+ * poolings and pointwise clusters keep what they get, and a cut of whole blocks lies where it lies. A value
+ * carries the halo of its hungriest reader, which its producer fills with zeros on every call. Weights are laid
+ * out in panels of the tile's width. Everything else is row major. Sound: relayout changes no value; results
+ * and inputs of an entry stay row major. */
 #include "passes/passes.h"
 
 #include "ir/shapes/infer.h"

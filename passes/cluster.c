@@ -1,6 +1,9 @@
 /* cluster: an anchor (contraction, reduction, window) and the pointwise ops that can be computed from its own
- * tile become one region; so do trees of pointwise ops without an anchor. before   %1 = conv %x, @w, @b after
- * %2 = cluster @conv1 { %2 = relu %1                          %1 = conv %x, @w, @b %2 = relu %1 yield %2 }
+ * tile become one region; so do trees of pointwise ops without an anchor.
+ *   before   %1 = conv %x, @w, @b        after   %2 = cluster @conv1 {
+ *            %2 = relu %1                          %1 = conv %x, @w, @b
+ *                                                  %2 = relu %1
+ *                                                  yield %2 }
  * Built from the last op backwards: an op joins when every use of it lies inside, it has the root's extents,
  * and there is no second anchor. Sound: what moves down to the root's place is used nowhere else. Other
  * operands of the region are defined before the root. Quadratic in the ops of a block. */

@@ -1,8 +1,9 @@
 /* fold_affine: a multiplication or addition per output channel after a convolution or linear layer goes into
- * its weights and bias. Batch normalisation at inference is one of each. before   %1 = conv %x, @w, @b after
- * @w.mul = recipe { mul @w, @s as [O, 1, 1, 1] } %2 = mul %1, @s                       %2 = conv %x, @w.mul,
- * @b.mul Sound up to rounding: (w * s) is rounded once, at compile time. Needs the layer's result to have
- * this one use. */
+ * its weights and bias. Batch normalisation at inference is one of each.
+ *   before   %1 = conv %x, @w, @b        after   @w.mul = recipe { mul @w, @s as [O, 1, 1, 1] }
+ *            %2 = mul %1, @s                     %2 = conv %x, @w.mul, @b.mul
+ * Sound up to rounding: (w * s) is rounded once, at compile time. Needs the layer's result to have this one
+ * use. */
 #include "passes/passes.h"
 
 #include "ir/shapes/infer.h"

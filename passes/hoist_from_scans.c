@@ -1,10 +1,12 @@
 /* hoist_from_scans: a linear layer of what a scan iterates over is computed for all steps at once, before the
- * scan. before   scan %xs, %h0 { args (%x, %h)  %z = linear %x, @w  .. } after    %zs = linear %xs, @w scan
- * %xs, %zs, %h0 { args (%x, %z, %h)  .. } Sound: the layer depends on nothing that a step carries, cannot
- * fail, and gives each position the same sum in the same order. Not across an `until`, which may spare most
- * steps, not out of the chunks of chunk_scans, and only while all steps fit HOISTED_BYTES_MAX, so that the
- * workspace stays bounded. The recurrent products that remain read their weights once per step; these read
- * theirs once per tile of rows. */
+ * scan.
+ *   before   scan %xs, %h0 { args (%x, %h)  %z = linear %x, @w  .. }
+ *   after    %zs = linear %xs, @w
+ *            scan %xs, %zs, %h0 { args (%x, %z, %h)  .. }
+ * Sound: the layer depends on nothing that a step carries, cannot fail, and gives each position the same sum in
+ * the same order. Not across an `until`, which may spare most steps, not out of the chunks of chunk_scans, and
+ * only while all steps fit HOISTED_BYTES_MAX, so that the workspace stays bounded. The recurrent products that
+ * remain read their weights once per step; these read theirs once per tile of rows. */
 #include "passes/passes.h"
 
 #include "ir/shapes/infer.h"

@@ -1,9 +1,11 @@
 /* transform_convolutions: 3x3 and 5x5 convolutions of stride 1 become Winograd's, where that is cheaper and
- * precise enough. before   %1 = conv %x, @w, @b {padding = [1, 1, 1, 1]} after    const @w.winograd = recipe
- * { G w Gt in f64 } %1 = winograd %x, @w.winograd, @b {tile = [6, 6], kernel = [3, 3], padding = [1, 1, 1,
- * 1]} Sound up to rounding: the two are equal in exact arithmetic; the error predicted for the layer, from
- * its weights, stays in the budget of --numerics, and the transformed weights in that of --max-weights. Cost
- * and error models, points and their sources are in ir/winograd.h and docs/performance.md. */
+ * precise enough.
+ *   before   %1 = conv %x, @w, @b {padding = [1, 1, 1, 1]}
+ *   after    const @w.winograd = recipe { G w Gt in f64 }
+ *            %1 = winograd %x, @w.winograd, @b {tile = [6, 6], kernel = [3, 3], padding = [1, 1, 1, 1]}
+ * Sound up to rounding: the two are equal in exact arithmetic; the error predicted for the layer, from its
+ * weights, stays in the budget of --numerics, and the transformed weights in that of --max-weights. Cost and
+ * error models, points and their sources are in ir/winograd.h and docs/performance.md. */
 #include "passes/convolution_cost.h"
 
 #include "ir/shapes/infer.h"
