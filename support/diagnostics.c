@@ -146,6 +146,8 @@ static bool is_repeated(Diagnostic *const *list, int index) {
     return false;
 }
 
+void diagnostics_skip(Diagnostics *diagnostics) { diagnostics->printed_count = diagnostics->list.count; }
+
 void diagnostics_print(Diagnostics *diagnostics, FILE *stream, DiagnosticsStyle style) {
     Diagnostic **list = diagnostics->list.items + diagnostics->printed_count;
     int count = diagnostics->list.count - diagnostics->printed_count;

@@ -56,6 +56,8 @@ typedef struct DiagnosticsStyle {
 
 /* Prints what was collected since the last call, sorted by file and place. */
 void diagnostics_print(Diagnostics *diagnostics, FILE *stream, DiagnosticsStyle style);
+/* What was collected since the last print is not printed: it was told already. */
+void diagnostics_skip(Diagnostics *diagnostics);
 
 const char *diagnostic_id_name(DiagnosticId id);
 const char *diagnostic_title(DiagnosticId id);

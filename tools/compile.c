@@ -94,8 +94,7 @@ static const char *hash_files(Pipeline *pipeline, bool sources) {
 
 static BackendOptions backend_options(Pipeline *pipeline) {
     const Options *options = pipeline->options;
-    const char *threads = options->values[OPTION_THREADS], *check = options->values[OPTION_CPU_CHECK],
-               *lines = options->values[OPTION_LINE_TABLES];
+    const char *check = options->values[OPTION_CPU_CHECK], *lines = options->values[OPTION_LINE_TABLES];
     BackendOptions backend = {
         .target = pipeline->target,
         .prefix = options->values[OPTION_PREFIX],
@@ -103,7 +102,7 @@ static BackendOptions backend_options(Pipeline *pipeline) {
         .version = "tenon " TENON_VERSION,
         .source_sha256 = hash_files(pipeline, true),
         .weights_sha256 = hash_files(pipeline, false),
-        .threads = threads && strcmp(threads, "pool") == 0,
+        .threads = pipeline->passes.threads,
         .flush_denormals = options->values[OPTION_FTZ] != NULL,
         .cpu_check = !check || strcmp(check, "none") != 0,
         .line_tables = !lines || strcmp(lines, "0") != 0,

@@ -61,6 +61,13 @@ const char **options_list(Arena *arena, const char *text, int *out_count) {
     return items.items;
 }
 
+bool options_name(const char *text, const char *item) {
+    size_t length = strlen(item);
+    for (const char *at = text; at && *at; at += strcspn(at, ",") + (at[strcspn(at, ",")] == ','))
+        if (strcspn(at, ",") == length && strncmp(at, item, length) == 0) return true;
+    return false;
+}
+
 /* Compiler habits that getopt does not know: -march=x, -mtune=x, -MD, -MF f, -O2, -g0, -Dname=value, -Idir.
  */
 static char *long_form(Arena *arena, const char *word) {

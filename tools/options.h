@@ -32,6 +32,8 @@ const char *option_value_expected(Arena *arena, int id, const char *value, char 
 int64_t option_bytes(const char *value);
 /* A comma-separated list. */
 const char **options_list(Arena *arena, const char *text, int *out_count);
+/* Whether the list |text|, which may be NULL, has |item|. */
+bool options_name(const char *text, const char *item);
 
 typedef struct CommandInfo {
     const char *name;

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <libgen.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -49,7 +50,7 @@ bool pipeline_init(Pipeline *pipeline, Arena *arena, Diagnostics *diagnostics, c
     pipeline->passes.explanations = &pipeline->explanations;
     const char *numerics = options->values[OPTION_NUMERICS];
     const char *threads = options->values[OPTION_THREADS];
-    pipeline->passes.threads = threads && strcmp(threads, "pool") == 0;
+    pipeline->passes.threads = threads && (strcmp(threads, "pool") == 0 || atoi(threads) > 1);
     pipeline->passes.exact_conv = options->values[OPTION_EXACT_CONV] != NULL;
     if (numerics && strcmp(numerics, "exact") == 0)
         pipeline->passes.numerics = NUMERICS_EXACT;
@@ -167,13 +168,6 @@ bool pipeline_load(Pipeline *pipeline, bool placeholder_weights) {
 
 /* ---- Passes ---- */
 
-static bool named_in(const char *list, const char *name) {
-    size_t length = strlen(name);
-    for (const char *at = list; at && *at; at += strcspn(at, ",") + (at[strcspn(at, ",")] == ','))
-        if (strcspn(at, ",") == length && strncmp(at, name, length) == 0) return true;
-    return false;
-}
-
 static bool wanted(const Pipeline *pipeline, const char *name, bool before) {
     const Options *options = pipeline->options;
     if (!before && options->values[OPTION_PRINT_AFTER_ALL]) return true;
@@ -235,7 +229,7 @@ static bool run_pass(Pipeline *pipeline, const PassInfo *pass) {
 /* Because it is to be skipped, or one that it needs, or one that that one needs. */
 static bool is_left_out(const char *skipped, const PassInfo *pass) {
     for (int depth = 0; pass && depth < pass_count; depth++) {
-        if (named_in(skipped, pass->name)) return true;
+        if (options_name(skipped, pass->name)) return true;
         pass = pass_find(pass->needs);
     }
     return false;

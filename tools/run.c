@@ -56,6 +56,29 @@ static int interpret(Arena *arena, Diagnostics *diagnostics, const Options *opti
     return show_results(arena, diagnostics, entry, results, options->values[OPTION_OUTPUT], top);
 }
 
+/* An option that would do nothing for what is run is refused. */
+static bool options_fit(Diagnostics *diagnostics, const Options *options, bool is_library) {
+    const char *path = options->words.items[0], *unfit = NULL;
+    if (is_library) {
+        unfit = options->weights.count             ? "weights"
+                : options->defines.count           ? "define"
+                : options->includes.count          ? "include"
+                : options->values[OPTION_DECLARED] ? "declared"
+                                                   : NULL;
+        if (unfit)
+            diagnose_error(diagnostics, E0608, (Span){0},
+                           "%s: --%s is for sources; a library is run as it was compiled", path, unfit);
+    } else {
+        unfit = options->values[OPTION_STATE] ? "state" : options->values[OPTION_THREADS] ? "threads" : NULL;
+        if (unfit)
+            diagnose_error(diagnostics, E0608, (Span){0},
+                           "%s: --%s is for compiled libraries; a source is interpreted, from the state in "
+                           "which it begins and on one thread",
+                           path, unfit);
+    }
+    return !unfit;
+}
+
 int command_run(Arena *arena, Diagnostics *diagnostics, const Options *options) {
     if (!options->words.count) {
         fprintf(stderr, "tenon: run takes a source or a library, then its inputs\n");
@@ -64,8 +87,9 @@ int command_run(Arena *arena, Diagnostics *diagnostics, const Options *options) 
     const char *path = options->words.items[0], *threads = options->values[OPTION_THREADS];
     Top top;
     if (!top_read(arena, diagnostics, options, &top)) return 1;
-    if (ends_with(path, ".tn") || ends_with(path, ".tir"))
-        return interpret(arena, diagnostics, options, &top);
+    bool is_source = ends_with(path, ".tn") || ends_with(path, ".tir");
+    if (!options_fit(diagnostics, options, !is_source)) return 1;
+    if (is_source) return interpret(arena, diagnostics, options, &top);
     RunLibraryOptions run = {.library = path,
                              .model = options->values[OPTION_MODEL],
                              .entry = options->values[OPTION_ENTRY],

@@ -13,8 +13,8 @@
 
 typedef struct Difference {
     double absolute, magnitude; /* the largest error; the largest reference */
-    int64_t ulp;
-    bool special; /* NaN or infinity on one side only */
+    int64_t ulp, nans;          /* nans: NaN on both sides */
+    bool special;               /* NaN or infinity on one side only */
 } Difference;
 
 /* The distance of two floats in representable numbers; f64 values are compared as doubles. */
@@ -51,7 +51,10 @@ static Difference compare(const Tensor *reference, const TensorSource *found) {
         double value = dtype_load_float(found->dtype, bytes + (size_t)i * size),
                wanted = reference->floats[i];
         double rounded = dtype_round(found->dtype, wanted);
-        if (isnan(value) && isnan(rounded)) continue;
+        if (isnan(value) && isnan(rounded)) {
+            worst.nans++;
+            continue;
+        }
         if (!isfinite(value) || !isfinite(rounded)) {
             worst.special |= value != rounded;
             continue;
@@ -64,8 +67,7 @@ static Difference compare(const Tensor *reference, const TensorSource *found) {
     return worst;
 }
 
-static bool report(Arena *arena, const char *name, const Tensor *reference, const TensorSource *found,
-                   double tolerance) {
+static bool report(const char *name, const Tensor *reference, const TensorSource *found, double tolerance) {
     Difference worst = compare(reference, found);
     double limit = reference->floats ? tolerance * fmax(worst.magnitude, 1e-30) : 0;
     bool good = !worst.special && worst.absolute <= fmax(limit, reference->floats ? 1e-30 : 0);
@@ -73,25 +75,50 @@ static bool report(Arena *arena, const char *name, const Tensor *reference, cons
     text_init(&shape);
     for (int i = 0; i < reference->rank; i++)
         text_printf(&shape, "%s%" PRId64, i ? "x" : "", reference->dims[i]);
-    printf("  %-32s %-18s max abs %9.3g of %9.3g  max ulp %8" PRId64 "  %s\n", name,
+    printf("  %-32s %-18s max abs %9.3g of %9.3g  max ulp %8" PRId64 "  %s", name,
            shape.bytes ? shape.bytes : "scalar", worst.absolute, worst.magnitude, worst.ulp,
            good            ? "ok"
            : worst.special ? "DIFFERS (NaN or infinity)"
                            : "DIFFERS");
+    if (worst.nans)
+        printf(", %" PRId64 " of %" PRId64 " are NaN on both sides", worst.nans, reference->count);
+    putchar('\n');
     text_deinit(&shape);
-    (void)arena;
     return good;
 }
 
-static ArgumentWords words_of(Arena *arena, const Options *options) {
+static bool is_chosen(const Options *options, const Entry *entry) {
+    const char *model = options->values[OPTION_MODEL], *names = options->values[OPTION_ENTRY];
+    return (!model || strcmp(model, entry->model) == 0) && (!names || options_name(names, entry->name));
+}
+
+static bool has_dim(const Entry *entry, const char *name) {
+    for (int i = 0; i < entry->dim_count; i++)
+        if (strcmp(entry->dims[i]->name, name) == 0) return true;
+    return false;
+}
+
+/* A dim that |entry| lacks may be meant for another of the entries, which are verified in turn. */
+static bool is_for_others(const Options *options, const Module *graph, const Entry *entry, const char *dim) {
+    bool others = false;
+    for (int i = 0; i < graph->entries.count; i++)
+        others |= is_chosen(options, graph->entries.items[i]) && has_dim(graph->entries.items[i], dim);
+    return others && !has_dim(entry, dim);
+}
+
+static ArgumentWords words_of(Arena *arena, const Options *options, const Module *graph, const Entry *entry) {
     const char *seed = options->values[OPTION_SEED];
     const char **dims = NEW_ARRAY(arena, const char *, options->dims.count + 1);
-    for (int i = 0; i < options->dims.count; i++)
-        dims[i] = arena_printf(arena, "%s=%s", options->dims.items[i].name, options->dims.items[i].value);
+    int count = 0;
+    for (int i = 0; i < options->dims.count; i++) {
+        const BuildSetting *dim = &options->dims.items[i];
+        if (!is_for_others(options, graph, entry, dim->name))
+            dims[count++] = arena_printf(arena, "%s=%s", dim->name, dim->value);
+    }
     return (ArgumentWords){.inputs = options->words.items + 1,
                            .input_count = options->words.count - 1,
                            .dims = dims,
-                           .dim_count = options->dims.count,
+                           .dim_count = count,
                            .fill = true,
                            .seed = seed ? strtoull(seed, NULL, 10) : 1,
                            .pictures = picture_options(options)};
@@ -99,36 +126,49 @@ static ArgumentWords words_of(Arena *arena, const Options *options) {
 
 /* Words that hand a tensor on would need files; the call's own buffers are overwritten instead. */
 static bool call_compiled(Arena *arena, Diagnostics *diagnostics, const char *path, const Entry *entry,
-                          const EntryArguments *arguments, LibraryCall *call, Library **out_library,
-                          LibraryEntry *library_entry_out) {
+                          const EntryArguments *arguments, int threads, LibraryCall *call,
+                          Library **out_library, LibraryEntry *library_entry_out) {
     Library *library = *out_library = library_open(arena, diagnostics, path, entry->model);
     if (!library || !library_entry(arena, diagnostics, library, entry->name, library_entry_out)) return false;
     const char **dims = NEW_ARRAY(arena, const char *, entry->dim_count + 1);
     for (int i = 0; i < entry->dim_count; i++)
         dims[i] = arena_printf(arena, "%s=%" PRId64, entry->dims[i]->name, arguments->dims[i]);
     LibraryCallOptions options = {.words = {.dims = dims, .dim_count = entry->dim_count, .fill = true},
-                                  .threads = 1};
+                                  .threads = threads};
     if (!library_call_prepare(arena, diagnostics, library, library_entry_out, &options, call)) return false;
     for (int i = 0; i < entry->input_count; i++)
         ((const void **)call->call.inputs)[i] = arguments->inputs[i].bytes;
     return library_call_run(diagnostics, call);
 }
 
+static void print_heading(const Entry *entry, const int64_t *dims) {
+    printf("%s.%s", entry->model, entry->name);
+    for (int i = 0; i < entry->dim_count; i++) printf(", %s = %" PRId64, entry->dims[i]->name, dims[i]);
+    putchar('\n');
+}
+
+/* The graph as written, and as the passes leave it. What reading the source has to say was told before. */
+static bool prepare(Arena *arena, Diagnostics *diagnostics, const Options *options, Pipeline *plain,
+                    Pipeline *compiled) {
+    const char *input = options->words.items[0];
+    if (!pipeline_init(plain, arena, diagnostics, options, input) || !pipeline_load(plain, false) ||
+        !pipeline_init(compiled, arena, diagnostics, options, input) || !pipeline_load(compiled, false))
+        return false;
+    diagnostics_skip(diagnostics);
+    return pipeline_run_passes(compiled);
+}
+
 static bool verify_entry(Arena *arena, Diagnostics *diagnostics, const Options *options, const char *model,
                          const char *name) {
     Pipeline plain, compiled;
-    const char *input = options->words.items[0], *given = options->values[OPTION_TOLERANCE];
+    const char *given = options->values[OPTION_TOLERANCE], *threads = options->values[OPTION_THREADS];
     double tolerance = given ? strtod(given, NULL) : 1e-5;
-    if (!pipeline_init(&plain, arena, diagnostics, options, input) || !pipeline_load(&plain, false))
-        return false;
-    Diagnostics *again = diagnostics_create(); /* warnings once */
-    bool ready = pipeline_init(&compiled, arena, again, options, input) && pipeline_load(&compiled, false) &&
-                 pipeline_run_passes(&compiled);
+    if (!prepare(arena, diagnostics, options, &plain, &compiled)) return false;
     Entry *entry = entry_choose(diagnostics, plain.graph, model, name),
-          *inner = ready ? entry_choose(again, compiled.graph, model, name) : NULL;
-    if (!entry || !inner) return false;
+          *inner = entry ? entry_choose(diagnostics, compiled.graph, model, name) : NULL;
+    if (!inner) return false;
     EntrySignature signature = entry_signature(arena, entry);
-    ArgumentWords words = words_of(arena, options);
+    ArgumentWords words = words_of(arena, options, plain.graph, entry);
     EntryArguments arguments;
     if (!arguments_resolve(arena, diagnostics, &signature, &words, &arguments)) return false;
     int outputs = entry->output_count;
@@ -141,23 +181,21 @@ static bool verify_entry(Arena *arena, Diagnostics *diagnostics, const Options *
     LibraryCall call = {0};
     Library *library = NULL;
     LibraryEntry library_entry_found;
-    bool good =
-        interpret_entry(arena, diagnostics, entry, &arguments, true, NULL, wanted) &&
-        interpret_entry(arena, diagnostics, inner, &arguments, true, NULL, layers) &&
-        pipeline_lower(&compiled) && compile_shared(&compiled, path) &&
-        call_compiled(arena, diagnostics, path, inner, &arguments, &call, &library, &library_entry_found);
-    if (good) printf("%s.%s\n", entry->model, entry->name);
+    bool good = interpret_entry(arena, diagnostics, entry, &arguments, true, NULL, wanted) &&
+                interpret_entry(arena, diagnostics, inner, &arguments, true, NULL, layers) &&
+                pipeline_lower(&compiled) && compile_shared(&compiled, path) &&
+                call_compiled(arena, diagnostics, path, inner, &arguments, threads ? atoi(threads) : 1, &call,
+                              &library, &library_entry_found);
+    if (good) print_heading(entry, arguments.dims);
     for (int i = outputs; good && i < inner->output_count; i++)
-        good &= report(arena, inner->output_names[i], layers[i], &call.outputs[i], tolerance);
+        good &= report(inner->output_names[i], layers[i], &call.outputs[i], tolerance);
     bool results = good || library;
     for (int i = 0; results && i < outputs; i++)
-        good &= report(arena, entry->output_names[i], wanted[i], &call.outputs[i], tolerance);
+        good &= report(entry->output_names[i], wanted[i], &call.outputs[i], tolerance);
     library_call_end(&call);
     if (library) library_close(library);
     unlink(path);
     rmdir(folder);
-    diagnostics_print(again, stderr, options->style);
-    diagnostics_destroy(again);
     return good;
 }
 
@@ -170,12 +208,12 @@ int command_verify(Arena *arena, Diagnostics *diagnostics, const Options *option
     if (!pipeline_init(&pipeline, arena, diagnostics, options, options->words.items[0]) ||
         !pipeline_load(&pipeline, false))
         return 1;
+    diagnostics_print(diagnostics, stderr, options->style);
     bool good = true;
     int count = 0;
-    const char *only = options->values[OPTION_ENTRY], *model = options->values[OPTION_MODEL];
     for (int i = 0; i < pipeline.graph->entries.count; i++) {
         const Entry *entry = pipeline.graph->entries.items[i];
-        if ((only && strcmp(only, entry->name) != 0) || (model && strcmp(model, entry->model) != 0)) continue;
+        if (!is_chosen(options, entry)) continue;
         Arena *scratch = arena_create();
         good &= verify_entry(scratch, diagnostics, options, entry->model, entry->name);
         diagnostics_print(diagnostics, stderr, options->style); /* its spans live in the scratch arena */

@@ -164,6 +164,7 @@ struct Builder {
     bool incomplete; /* a file has syntax errors: what is missing from its tree would only give errors that
                         mislead */
     VECTOR(MissingTensor) missing;
+    VECTOR(const TensorSource *) stand_ins; /* for weights that are not there (placeholder_weights) */
     VECTOR(Instance *) models;
     bool *define_used;
 };

@@ -4,6 +4,8 @@
 
 enum { LISTED_MAX = 100, NAMED_MAX = 8 };
 
+static const int straight[RANK_MAX] = {0, 1, 2, 3, 4, 5, 6, 7};
+
 static Value *zeros_constant(Builder *b, const Type *type, const char *name, Span span) {
     RecipeMark mark = recipe_begin(b);
     Value *value = emit_full(b, type, 0, span);
@@ -170,17 +172,37 @@ static Value *weights_constant(Builder *b, const TensorSource *tensor, const Typ
     return constant->value;
 }
 
+/* What a tensor that is not there would be, full of zeros; the same one for all that share it. */
+static const TensorSource *stand_in(Builder *b, const TensorPlace *place, const Type *type,
+                                    const char *name) {
+    const char *file = place->weights ? place->weights->path : "no file";
+    for (int i = 0; i < b->stand_ins.count; i++) {
+        const TensorSource *known = b->stand_ins.items[i];
+        if (strcmp(known->name, name) == 0 && strcmp(known->file, file) == 0 &&
+            extents_fit(type, known, straight))
+            return known;
+    }
+    TensorSource *source = NEW(b->arena, TensorSource);
+    *source = (TensorSource){.file = file, .name = name, .dtype = type->dtype, .rank = type->rank};
+    for (int i = 0; i < type->rank; i++) source->dims[i] = type->dims[i]->max;
+    source->bytes = arena_alloc(b->arena, (size_t)type_count_max(type) * dtype_bytes(type->dtype));
+    vector_push(b->arena, &b->stand_ins, source);
+    return source;
+}
+
 static Value *bind_tensor(Builder *b, Instance *instance, const Member *member, const Type *type,
                           const char *name) {
     Naming *naming = instance->naming;
     TensorPlace place = naming_resolve(b, instance, member->name.text, member->binding);
     Span span = is_library_place(member->span) ? layer_place_in_user_file(instance) : member->span;
     if (!place.tensor) {
-        bool silent = b->options->placeholder_weights || (place.weights && !place.weights->file);
-        if (!silent)
-            vector_push(b->arena, &b->missing,
-                        ((MissingTensor){place.name ? place.name : name, *type, place.weights, span}));
-        return zeros_constant(b, type, place.name ? place.name : name, span);
+        const char *wanted = place.name ? place.name : name;
+        if (b->options->placeholder_weights)
+            place.tensor = stand_in(b, &place, type, wanted);
+        else if (!place.weights || place.weights->file)
+            vector_push(b->arena, &b->missing, ((MissingTensor){wanted, *type, place.weights, span}));
+        return place.tensor ? weights_constant(b, place.tensor, type, straight, false, wanted, span)
+                            : zeros_constant(b, type, wanted, span);
     }
     place.weights->used[place.tensor - place.weights->file->tensors] = true;
     int permutation[RANK_MAX] = {0};
@@ -231,7 +253,6 @@ Datum param_declare(Builder *b, Instance *instance, const Member *member) {
 /* ---- Summaries ---- */
 
 static bool has_extents(const MissingTensor *missing, const TensorSource *tensor) {
-    static const int straight[RANK_MAX] = {0, 1, 2, 3, 4, 5, 6, 7};
     return extents_fit(&missing->type, tensor, straight);
 }
 
