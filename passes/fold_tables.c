@@ -4,11 +4,7 @@
  *            %z = linear %x, @w, @b
  *   after    const @embedding.linear = recipe { linear @embedding, @w, @b }
  *            %z = gather @embedding.linear, %tokens
- * So the input product of a recurrent layer behind an embedding costs nothing. Where a step looks up what the
- * next one multiplies, as a decoder does, the product is carried in its place:
- *   before   scan (%e = %e0) { .. linear %e, @w ..  carry gather @embedding, %token }
- *   after    scan (%z = linear %e0, @w) { .. %z ..  carry linear (gather @embedding, %token), @w }
- * Sound up to rounding: a row's product does not depend on where it is used, and is rounded once. Only for
+ * So the input product of a recurrent layer behind an embedding costs nothing. Sound up to rounding: a row's product does not depend on where it is used, and is rounded once. Only for
  * tables of up to TABLE_BYTES_MAX, or --max-weights, that take up to PRODUCTS_MAX multiplications to make. */
 #include "passes/passes.h"
 
@@ -30,8 +26,7 @@ static Value *behind_reshapes(Value *value) {
     return value;
 }
 
-/* The look-up that |linear| reads; NULL: there is none, or it does not pay. */
-static Op *look_up(const PassOptions *options, const Op *linear, Value *from) {
+Op *table_look_up(const PassOptions *options, const Op *linear, Value *from) {
     const Value *x = behind_reshapes(from);
     if (linear->kind != OP_LINEAR || !is_constant(linear, 1) || !is_constant(linear, 2)) return NULL;
     if (x->kind != VALUE_RESULT || x->op->kind != OP_GATHER || !is_constant(x->op, 0)) return NULL;
@@ -81,54 +76,11 @@ static void fold(Module *module, Op *linear, Op *gather) {
     op_remove(linear);
 }
 
-/* ---- Decoders ---- */
-
-/* The layer that alone reads the carried |argument|, through reshapes; NULL: others do. */
-static Op *only_reader(const Block *body, const Value *argument) {
-    if (block_count_uses(body, argument) != 1) return NULL;
-    for (Op *op = body->first; op; op = op->next) {
-        if (op->body && block_count_uses(op->body, argument)) return NULL;
-        for (int i = 0; i < op->operand_count; i++) {
-            if (op->operands[i] != argument) continue;
-            if (op->kind == OP_LINEAR && i == 0) return op;
-            return op->kind == OP_RESHAPE ? only_reader(body, op->results[0]) : NULL;
-        }
-    }
-    return NULL;
-}
-
-/* The product of |value|, where |linear| multiplied it after reshapes. */
-static Value *product(Module *module, Op *place, const Op *linear, Value *value) {
-    Value *operands[3] = {reshaped(module, place, linear, value, &linear->operands[0]->type),
-                          linear->operands[1], NULL};
-    if (linear->operand_count > 2) operands[2] = linear->operands[2];
-    return emit(module, place, linear, OP_LINEAR, operands, linear->operand_count);
-}
-
-static void carry_products(Module *module, const PassOptions *options, Op *scan) {
-    int sequences = (int)op_int(scan, ATTR_SEQUENCES, 0), carries = (int)op_int(scan, ATTR_CARRIES, 0);
-    Op *yield = block_terminator(scan->body);
-    for (int i = 0; i < carries; i++) {
-        Value *argument = scan->body->arguments[sequences + i], *result = scan->results[i];
-        Op *linear = only_reader(scan->body, argument);
-        if (!linear || block_count_uses(scan->parent, result) ||
-            !look_up(options, linear, yield->operands[i]))
-            continue;
-        scan->operands[sequences + i] = product(module, scan, linear, scan->operands[sequences + i]);
-        yield->operands[i] = product(module, yield, linear, yield->operands[i]);
-        block_replace_uses(scan->body, linear->results[0], argument);
-        argument->type = result->type = linear->results[0]->type;
-        op_remove(linear);
-        for (Value *x = linear->operands[0]; x != argument; x = x->op->operands[0]) op_remove(x->op);
-    }
-}
-
 static void fold_block(Module *module, const PassOptions *options, Block *block) {
     for (Op *op = block->first, *next; op; op = next) {
         next = op->next;
-        if (op->kind == OP_SCAN) carry_products(module, options, op);
         if (op->body) fold_block(module, options, op->body);
-        Op *gather = op->kind == OP_LINEAR ? look_up(options, op, op->operands[0]) : NULL;
+        Op *gather = op->kind == OP_LINEAR ? table_look_up(options, op, op->operands[0]) : NULL;
         if (!gather) continue;
         if (options->explain)
             text_printf(options->explanations, "table: linear @%s is folded into the rows it reads\n",

@@ -45,6 +45,9 @@ const PassInfo *pass_find(const char *name);
  * the later of equals; -1: it has rank 1. The other axes become loops around. */
 int linear_row_axis(const Type *type);
 
+/* The look-up in a constant table whose rows |linear| would read as |from|; NULL: there is none, or it does not pay. */
+Op *table_look_up(const PassOptions *options, const Op *linear, Value *from);
+
 /* Elements of one part, where |cluster| was made by fuse_gates; else 0. */
 int64_t gate_units(const Op *cluster);
 

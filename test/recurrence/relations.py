@@ -89,11 +89,20 @@ def check_calls(library, layer):
         require_same("the last position", library.call("words_last", x=x)["y"], whole[-1])
 
 
+def check_prefixes(library):
+    """How a decoder begins does not depend on how long it goes on."""
+    x = numbers(100, 9)
+    whole = library.call("decode", x=x)["y"]
+    for steps in (1, 5, 31, 32, 33, 70):
+        require_same(f"the first {steps} steps", library.call("decode", x=x[:steps])["y"], whole[:steps])
+
+
 def check_all(library):
     for layer in LAYERS:
         check_batches(library, layer)
         check_padding(library, layer)
     check_backwards(library)
+    check_prefixes(library)
     for layer in ("lstm", "gru", "rnn", "words"):
         check_calls(library, layer)
 
