@@ -16,6 +16,7 @@ typedef struct Sequence {
 typedef struct Recurrent {
     Net *net;
     const Expr *trip, *rows; /* |rows| NULL: no batch */
+    DType dtype;             /* of features */
     Sequence seen[SEEN_MAX];
     Value *ends[SEEN_MAX]; /* carried results */
     int seen_count, end_count;
@@ -44,7 +45,7 @@ static int rank_of(const Recurrent *r) { return r->rows ? 2 : 1; }
 
 static Type feature_type(const Recurrent *r, const Expr *count) {
     const Expr *dims[2] = {r->rows ? r->rows : count, count};
-    return type_make(DTYPE_F32, rank_of(r), dims);
+    return type_make(r->dtype, rank_of(r), dims);
 }
 
 static int64_t last_extent(const Value *value) { return expr_value(value->type.dims[value->type.rank - 1]); }
@@ -63,9 +64,9 @@ static void see(Body *body, Value *value) {
 static Value *linear(Net *net, Value *x, int64_t outputs, double scale) {
     const Expr *dims[2] = {number(net, outputs), number(net, last_extent(x))};
     Value *weights = net->kind == NET_PLAIN && net_chance(net, 6)
-                         ? net_input(net, 'x', DTYPE_F32, 2, dims)
-                         : net_constant(net, DTYPE_F32, 2, dims, scale / (double)last_extent(x));
-    Value *operands[3] = {x, weights, net_constant(net, DTYPE_F32, 1, dims, 0.5)};
+                         ? net_input(net, 'x', x->type.dtype, 2, dims)
+                         : net_constant(net, x->type.dtype, 2, dims, scale / (double)last_extent(x));
+    Value *operands[3] = {x, weights, net_constant(net, x->type.dtype, 1, dims, 0.5)};
     return net_finish(net, net_op(net, OP_LINEAR, operands, net_chance(net, 60) ? 3 : 2));
 }
 
@@ -98,10 +99,10 @@ static Value *activated(Net *net, Value *value) {
     switch (net_below(net, 6)) {
     case 0: return net_simple(net, OP_RELU, value, NULL);
     case 1: { /* the hard sigmoid */
-        Value *line = net_simple(net, OP_MUL, value, net_scalar(net, DTYPE_F32, 0.25));
-        line = net_simple(net, OP_ADD, line, net_scalar(net, DTYPE_F32, 0.5));
-        line = net_simple(net, OP_MAX, line, net_scalar(net, DTYPE_F32, 0));
-        return net_simple(net, OP_MIN, line, net_scalar(net, DTYPE_F32, 1));
+        Value *line = net_simple(net, OP_MUL, value, net_scalar(net, value->type.dtype, 0.25));
+        line = net_simple(net, OP_ADD, line, net_scalar(net, value->type.dtype, 0.5));
+        line = net_simple(net, OP_MAX, line, net_scalar(net, value->type.dtype, 0));
+        return net_simple(net, OP_MIN, line, net_scalar(net, value->type.dtype, 1));
     }
     case 2:
     case 3: return net_simple(net, OP_TANH, value, NULL);
@@ -148,7 +149,7 @@ static Value *cell(Body *body, Value *old) {
     for (int i = 0; i < count; i++) {
         if (net_chance(net, 15)) { /* a peephole */
             const Expr *dims[1] = {number(net, units)};
-            Value *peep = net_simple(net, OP_MUL, old, net_constant(net, DTYPE_F32, 1, dims, 0.3));
+            Value *peep = net_simple(net, OP_MUL, old, net_constant(net, old->type.dtype, 1, dims, 0.3));
             parts[i] = peep ? net_simple(net, OP_ADD, parts[i], peep) : parts[i];
         }
         if (!net_chance(net, 10)) parts[i] = activated(net, parts[i]);
@@ -175,7 +176,7 @@ static Value *fed_back(Body *body, Value *old) {
     Value *token = net_finish(net, best);
     if (!token) return NULL;
     const Expr *dims[2] = {scores->type.dims[scores->type.rank - 1], old->type.dims[old->type.rank - 1]};
-    Op *row = net_op(net, OP_GATHER, (Value *[]){net_constant(net, DTYPE_F32, 2, dims, 1), token}, 2);
+    Op *row = net_op(net, OP_GATHER, (Value *[]){net_constant(net, old->type.dtype, 2, dims, 1), token}, 2);
     op_set_int(net->module, row, ATTR_AXIS, 0);
     return net_finish(net, row);
 }
@@ -230,17 +231,17 @@ static Value *initial(Recurrent *r, const Type *type) {
             return r->ends[i];
     bool constant = expr_is_constant(type->dims[0], NULL);
     Value *value =
-        constant && net_chance(net, 60) ? net_constant(net, DTYPE_F32, type->rank, type->dims, 1) : NULL;
+        constant && net_chance(net, 60) ? net_constant(net, type->dtype, type->rank, type->dims, 1) : NULL;
     if (net->kind == NET_CALLS) {
-        value = net_constant(net, DTYPE_F32, type->rank, type->dims, 1);
+        value = net_constant(net, type->dtype, type->rank, type->dims, 1);
         return r->within ? value : net_add_state(net, value);
     }
-    return value ? value : net_input(net, 'x', DTYPE_F32, type->rank, type->dims);
+    return value ? value : net_input(net, 'x', type->dtype, type->rank, type->dims);
 }
 
 static void open(Recurrent *r, Scan *scan) {
     Net *net = r->net;
-    for (int wanted = 1 + net_below(net, 3); wanted > 0; wanted--) {
+    for (int wanted = net_chance(net, 4) ? 0 : 1 + net_below(net, 3); wanted > 0; wanted--) {
         const Sequence *from =
             &r->seen[r->seen_count - 1 - net_below(net, r->seen_count < 3 ? r->seen_count : 3)];
         scan->axes[scan->sequences] = from->axis;
@@ -248,7 +249,8 @@ static void open(Recurrent *r, Scan *scan) {
     }
     if (r->counts) scan->operands[scan->sequences++] = r->counts;
     Type first = feature_type(r, feature_count(net));
-    for (int wanted = 1 + net_below(net, CARRIES_MAX); wanted > 0; wanted--) {
+    for (int wanted = scan->sequences && net_chance(net, 6) ? 0 : 1 + net_below(net, CARRIES_MAX); wanted > 0;
+         wanted--) {
         Type type = net_chance(net, 60) ? first : feature_type(r, feature_count(net));
         scan->operands[scan->sequences + scan->carries++] = initial(r, &type);
     }
@@ -272,7 +274,7 @@ static void add_arguments(Recurrent *r, Scan *scan, Body *body) {
             block_add_argument(r->net->module, scan->op->body, type_make(type->dtype, rank, dims), NULL);
         if (i < scan->sequences && type->dtype == DTYPE_I32)
             body->position = argument;
-        else if (type->dtype == DTYPE_F32)
+        else if (dtype_is_float(type->dtype))
             see(body, argument);
     }
     if (r->end_count && r->net->kind == NET_PLAIN && net_chance(r->net, 30))
@@ -283,7 +285,10 @@ static Value *grow_scan(Recurrent *r);
 
 /* A scan within: over features as a sequence of its own. */
 static void nest(Body *body) {
-    Recurrent inner = {.net = body->recurrent->net, .rows = body->recurrent->rows, .within = true};
+    Recurrent inner = {.net = body->recurrent->net,
+                       .rows = body->recurrent->rows,
+                       .dtype = body->recurrent->dtype,
+                       .within = true};
     Net *net = inner.net;
     static const int steps[] = {1, 1, 2, 3, 5, 33};
     int64_t trip = steps[net_below(net, 6)], units = 1 + net_below(net, 9);
@@ -298,7 +303,7 @@ static void nest(Body *body) {
     inner.trip = number(net, trip);
     inner.seen[inner.seen_count++] = (Sequence){sequence, rank_of(&inner) - 1};
     Value *end = grow_scan(&inner);
-    if (end && end->type.dtype == DTYPE_F32) see(body, end);
+    if (end && dtype_is_float(end->type.dtype)) see(body, end);
 }
 
 static void grow_body(Recurrent *r, Scan *scan) {
@@ -313,7 +318,7 @@ static void grow_body(Recurrent *r, Scan *scan) {
         scan->yields[count++] = net_simple(net, OP_ADD, olds[scan->counter], net_scalar(net, DTYPE_I32, 1));
     if (net_chance(net, 20)) see(&body, linear(net, chosen(&body), expr_value(feature_count(net)), 1));
     for (int wanted = net_below(net, 4); wanted > 0; wanted--) {
-        Value *row = net_chance(net, 55) ? scan->yields[net_below(net, carries)] : chosen(&body);
+        Value *row = carries && net_chance(net, 55) ? scan->yields[net_below(net, carries)] : chosen(&body);
         scan->axes[scan->sequences + scan->rows++] = net_below(net, row->type.rank + 1);
         scan->yields[count++] = row;
     }
@@ -415,7 +420,10 @@ static const Expr *choose_trip(Net *net) {
     if (net->kind == NET_CALLS) return net_dim(net, net_chance(net, 70) ? 'L' : 'T');
     int way = net_below(net, 10);
     if (way < 4) return number(net, steps[net_below(net, sizeof steps / sizeof *steps)]);
-    return net_dim(net, way < 7 ? 'L' : way < 9 ? 'T' : 'S');
+    const Expr *dim = net_dim(net, way < 7 ? 'L' : way < 9 ? 'T' : 'S');
+    if (net_chance(net, 80)) return dim;
+    return net_chance(net, 50) ? expr_add_constant(net->module->exprs, dim, 1 + net_below(net, 40))
+                               : expr_scale(net->module->exprs, dim, 2);
 }
 
 static Sequence input_sequence(Recurrent *r) {
@@ -427,14 +435,14 @@ static Sequence input_sequence(Recurrent *r) {
     if (tokens) sequence.axis = net_below(net, type.rank);
     for (int i = 0, next = 0; i <= type.rank; i++) dims[i] = i == sequence.axis ? r->trip : type.dims[next++];
     if (!tokens) {
-        sequence.value = net_input(net, 'x', DTYPE_F32, type.rank + 1, dims);
+        sequence.value = net_input(net, 'x', type.dtype, type.rank + 1, dims);
         return sequence;
     }
     static const int words[] = {1, 2, 7, 16, 40};
     int count = words[net_below(net, 5)];
     const Expr *table[2] = {number(net, count), dims[type.rank]};
     Value *at = net_index_input(net, count, type.rank, dims);
-    Op *op = net_op(net, OP_GATHER, (Value *[]){net_constant(net, DTYPE_F32, 2, table, 1), at}, 2);
+    Op *op = net_op(net, OP_GATHER, (Value *[]){net_constant(net, type.dtype, 2, table, 1), at}, 2);
     op_set_int(net->module, op, ATTR_AXIS, 0);
     sequence.value = net_finish(net, op);
     return sequence;
@@ -452,7 +460,7 @@ static int choose_results(Recurrent *r, Value **out) {
 }
 
 void net_grow_recurrent(Net *net, const char *model) {
-    Recurrent r = {.net = net};
+    Recurrent r = {.net = net, .dtype = net_chance(net, 12) ? DTYPE_F64 : DTYPE_F32};
     net_begin_entry(net, model, "run");
     r.trip = choose_trip(net);
     if (net_chance(net, 75))
