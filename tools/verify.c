@@ -44,8 +44,9 @@ static Difference compare(const Tensor *reference, const TensorSource *found) {
     for (int64_t i = 0; i < reference->count; i++) {
         if (!reference->floats) {
             int64_t value = dtype_load_integer(found->dtype, bytes + (size_t)i * size);
-            double error = fabs((double)value - (double)reference->integers[i]);
+            double wanted = (double)reference->integers[i], error = fabs((double)value - wanted);
             if (error > worst.absolute) worst.absolute = error;
+            if (fabs(wanted) > worst.magnitude) worst.magnitude = fabs(wanted);
             continue;
         }
         double value = dtype_load_float(found->dtype, bytes + (size_t)i * size),

@@ -71,6 +71,7 @@ typedef struct Emitter {
     int rows;                     /* what ROWS_SYMBOLIC stands for here */
     const Symbol *masked;         /* the variable of the lanes loop whose tail is being emitted; else NULL */
     LLVMValueRef remaining;       /* i64: elements left in that tail */
+    int vector;                   /* which of the vectors of a row a map is computing */
     LLVMBasicBlockRef exit_block; /* of the innermost for loop */
 } Emitter;
 

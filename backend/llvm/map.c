@@ -51,7 +51,7 @@ static LLVMValueRef divide_integers(Emitter *emitter, OpKind op, DType dtype, LL
     LLVMTypeRef type = LLVMTypeOf(b);
     LLVMValueRef zero = LLVMBuildICmp(builder, LLVMIntEQ, b, LLVMConstNull(type), "");
     if (emitter->masked && LLVMGetTypeKind(type) == LLVMVectorTypeKind) {
-        LLVMValueRef mask = lane_mask(emitter, 0, (int)LLVMGetVectorSize(type));
+        LLVMValueRef mask = lane_mask(emitter, emitter->vector, (int)LLVMGetVectorSize(type));
         LLVMValueRef one = LLVMBuildSub(builder, LLVMConstNull(type), LLVMConstAllOnes(type), "");
         b = LLVMBuildSelect(builder, mask, b, one, "");
         zero = LLVMBuildAnd(builder, zero, mask, "");
@@ -246,6 +246,7 @@ void emit_map(Emitter *emitter, const LoopStatement *statement) {
                       .nodes = NEW_ARRAY(emitter->arena, LLVMValueRef, statement->node_count)};
     LLVMValueRef *results = tile_define(emitter, tile);
     for (int i = 0; i < tile_rows(emitter, tile) * tile->vectors; i++) {
+        emitter->vector = i % tile->vectors;
         for (int j = 0; j < statement->operand_count; j++) {
             const Tile *operand = statement->operands[j];
             bool scalar = operand->rows == 1 && operand->vectors == 1 && operand->lanes == 1;
