@@ -34,8 +34,8 @@ void options_help(FILE *stream, char command) {
         fputs("tenon: compiles neural networks to native code\n\n", stream);
         for (const CommandInfo *info = command_infos; info->name; info++)
             fprintf(stream, "  tenon %-44s %s\n", info->usage, info->meaning);
-        fputs("\nOptions of a command: tenon COMMAND --help. Exit status: 0 done, 1 errors, 2 wrong usage, "
-              "70 internal error.\n",
+        fputs("\nOptions of a command: tenon COMMAND --help. Exit status: 0 done, 1 errors, 2 wrong use; "
+              "a fault of\nTenon itself ends it by a signal, one of LLVM with 70.\n",
               stream);
         return;
     }
