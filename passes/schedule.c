@@ -262,15 +262,17 @@ static bool choose(const TargetInfo *target, const Op *op, Schedule *out) {
 /* ---- Schedules by hand ---- */
 
 /* Why |given| cannot be; NULL: it can. |rule| is what the rules would choose. */
-static const char *misfit(const TargetInfo *target, const Op *op, const Schedule *given,
+static const char *misfit(Arena *arena, const TargetInfo *target, const Op *op, const Schedule *given,
                           const Schedule *rule) {
     const Type *w = &op->operands[1]->type;
     int64_t width = (int64_t)given->vectors * given->lanes;
     bool blocked = strcmp(rule->variant, "direct") == 0 || strcmp(rule->variant, "winograd") == 0;
-    bool either =
-        strcmp(rule->variant, "direct") == 0 && given->variant && strcmp(given->variant, "columns") == 0;
+    bool direct = strcmp(rule->variant, "direct") == 0;
+    bool either = direct && given->variant && strcmp(given->variant, "columns") == 0;
     if (!given->variant || (strcmp(given->variant, rule->variant) != 0 && !either))
-        return "its variant is another";
+        return arena_printf(arena, "its variant must be %s, found %s",
+                            direct ? "direct or columns" : rule->variant,
+                            given->variant ? given->variant : "none");
     if (given->rows < 1 || given->vectors < 1 || given->rows > 64 || given->vectors > VECTORS_MAX)
         return "a tile has 1 to 64 rows and 1 to 12 vectors";
     if (given->lanes != rule->lanes) return "its lanes are not those of the target";
@@ -294,7 +296,7 @@ static bool choose_or_obey(Module *module, const PassOptions *options, const Op 
     if (!choose(&options->target, op, out)) return false;
     if (!options->threads || out->items < 2) out->items = 0;
     if (!entry || !entry->schedule) return true;
-    const char *reason = misfit(&options->target, op, entry->schedule, out);
+    const char *reason = misfit(module->arena, &options->target, op, entry->schedule, out);
     if (!reason) {
         *out = *entry->schedule;
         if (!options->threads) out->items = 0;

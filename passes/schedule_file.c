@@ -54,8 +54,8 @@ ScheduleFile *schedule_file_parse(Arena *arena, Diagnostics *diagnostics, const 
     ScheduleFile *file = NEW(arena, ScheduleFile);
     Reader reader;
     reader_init(&reader, arena, diagnostics, source, NULL);
-    reader_expect_word(&reader, "tir");
-    reader_expect_word(&reader, "schedule");
+    if (!reader_take_word(&reader, "tir") || !reader_take_word(&reader, "schedule"))
+        reader_error(&reader, reader.token.span, "this is no schedule file; --emit=schedule writes one");
     Span version_span = reader.token.span;
     if (reader_integer(&reader) != 1) reader_error(&reader, version_span, "this program reads version 1");
     while (!reader.failed && reader.token.kind != TOKEN_END) read_entry(&reader, file);
@@ -125,9 +125,11 @@ ScheduleEntry *schedule_file_find(ScheduleFile *file, Arena *arena, const Op *op
     const char *type = file ? plain_type(arena, op) : NULL;
     for (int i = 0; file && i < file->entries.count; i++) {
         ScheduleEntry *entry = &file->entries.items[i];
-        if (entry->kind != written_kind(op) || strcmp(entry->path, op->path) != 0 ||
-            strcmp(entry->type, type) != 0)
+        if (entry->kind != written_kind(op) || strcmp(entry->path, op->path) != 0) continue;
+        if (strcmp(entry->type, type) != 0) {
+            entry->other_type = type;
             continue;
+        }
         entry->used = true;
         return entry;
     }
@@ -140,8 +142,12 @@ bool schedule_file_check_used(const ScheduleFile *file, Diagnostics *diagnostics
         const ScheduleEntry *entry = &file->entries.items[i];
         if (entry->used) continue;
         good = false;
-        diagnose_error(diagnostics, E0609, entry->span, "there is no %s @%s with a result %s here",
-                       op_infos[entry->kind].text, entry->path, entry->type);
+        Diagnostic *error =
+            diagnose_error(diagnostics, E0609, entry->span, "there is no %s @%s with a result %s here",
+                           op_infos[entry->kind].text, entry->path, entry->type);
+        if (entry->other_type)
+            diagnostic_note(error, (Span){0}, "@%s has a result %s", entry->path, entry->other_type);
+        diagnostic_note(error, (Span){0}, "--emit=schedule writes the file anew, by rule");
     }
     return good;
 }

@@ -15,6 +15,7 @@ typedef struct ScheduleEntry {
     int algorithm;            /* of a convolution: 0 direct, m for F(m, taps) */
     const Schedule *schedule; /* NULL: by rule */
     bool used;
+    const char *other_type; /* of the same layer where no entry is used; NULL: there is none */
 } ScheduleEntry;
 
 typedef struct ScheduleFile {
