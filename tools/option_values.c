@@ -73,6 +73,7 @@ const char *option_value_expected(Arena *arena, int id, const char *value, char 
     enum { MANY = 1000000000 };
     const char *words = NULL;
     switch (id) {
+    case OPTION_EMIT: words = "ast graph schedule loops llvm asm obj archive shared header dot"; break;
     case OPTION_OPTIMIZE: words = "0 1 2 3"; break;
     case OPTION_CPU_CHECK: words = "load none"; break;
     case OPTION_LINE_TABLES: words = "0 1 2 3"; break;

@@ -11,7 +11,7 @@ WRONG_VALUES = {"optimize": "9", "cpu-check": "maybe", "g": "x", "diagnostics": 
                 "threads": "-1", "seed": "x", "tolerance": "x", "min-time": "0", "flops": "many", "prefix": "3d", "skip": "nothing",
                 "print-ir-before": "x", "numerics": "some", "max-weights": "-1", "print-ir-after": "x", "define": "x", "dim": "x",
                 "resize": "0", "crop": "3x", "mean": "1,2", "std": "0", "scale": "-1", "channels": "gbr", "pixel-limit": "0",
-                "top": "y="}
+                "top": "y=", "emit": "object"}
 root = pathlib.Path(sys.argv[1])
 failures = []
 
