@@ -39,11 +39,11 @@ struct DimRecord {
     Scope *scope;
     Instance *instance; /* NULL: of a file */
     const Expression *low, *high;
-    const BuildSetting *setting; /* --dim */
-    bool prepared, preparing;
-    const Expr *fixed; /* dim K = 4 */
-    Symbol *symbol;    /* dim N = 1..64; NULL: no bounds */
-    Dim *dim;          /* in the module, once an entry uses it */
+    const BuildSetting *setting;      /* --dim */
+    bool prepared, preparing, failed; /* failed: it was reported */
+    const Expr *fixed;                /* dim K = 4 */
+    Symbol *symbol;                   /* dim N = 1..64; NULL: no bounds */
+    Dim *dim;                         /* in the module, once an entry uses it */
 };
 
 /* ---- Layers ---- */

@@ -77,7 +77,7 @@ static bool prepare_bounds(Builder *b, DimRecord *dim) {
 }
 
 bool dim_prepare(Builder *b, DimRecord *dim) {
-    if (dim->prepared) return true;
+    if (dim->prepared || dim->failed) return dim->prepared;
     if (dim->preparing) {
         build_error(b, E0209, dim->span, "dim %s is defined by itself", dim->name);
         return false;
@@ -85,6 +85,7 @@ bool dim_prepare(Builder *b, DimRecord *dim) {
     dim->preparing = true;
     dim->prepared = prepare_bounds(b, dim);
     dim->preparing = false;
+    dim->failed = !dim->prepared;
     return dim->prepared;
 }
 
