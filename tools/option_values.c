@@ -50,12 +50,19 @@ static bool are_numbers(const char *value, bool positive) {
     return count > 0;
 }
 
-static bool are_passes(Arena *arena, const char *value) {
+/* NULL: |value| names passes only, separated by commas. */
+static const char *passes_expected(Arena *arena, const char *value) {
     int count;
-    const char **names = options_list(arena, value, &count);
-    for (int i = 0; i < count; i++)
-        if (!pass_find(names[i])) return false;
-    return true;
+    const char **names = options_list(arena, value, &count),
+               **known = NEW_ARRAY(arena, const char *, pass_count);
+    for (int i = 0; i < pass_count; i++) known[i] = pass_infos[i].name;
+    for (int i = 0; i < count; i++) {
+        if (pass_find(names[i])) continue;
+        const char *near = nearest_name(names[i], known, pass_count);
+        return arena_printf(arena, "passes, as `tenon explain passes` lists them; there is no '%s'%s%s%s",
+                            names[i], near ? ", did you mean '" : "", near ? near : "", near ? "'?" : "");
+    }
+    return NULL;
 }
 
 int64_t option_bytes(const char *value) {
@@ -105,7 +112,7 @@ const char *option_value_expected(Arena *arena, int id, const char *value, char 
     case OPTION_PREFIX: return is_name(value) ? NULL : "a C name";
     case OPTION_PRINT_BEFORE:
     case OPTION_PRINT_AFTER: return pass_find(value) ? NULL : "a pass, as `tenon explain passes` lists them";
-    case OPTION_SKIP: return are_passes(arena, value) ? NULL : "passes, as `tenon explain passes` lists them";
+    case OPTION_SKIP: return passes_expected(arena, value);
     }
     return !words || is_one_of(value, words) ? NULL : arena_printf(arena, "one of: %s", words);
 }
