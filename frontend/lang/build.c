@@ -5,20 +5,65 @@
 
 /* ---- Settings that name nothing ---- */
 
+typedef struct Names {
+    Arena *arena;
+    VECTOR(const char *) list;
+} Names;
+
+static void add_name(Names *names, const char *name) { vector_push(names->arena, &names->list, name); }
+
+/* |what| tells of the names that there are: "its dims". */
+static void note_names(Diagnostic *error, const Names *names, const char *wanted, const char *what) {
+    enum { SHOWN_MAX = 12 };
+    int count = names->list.count;
+    const char *near = nearest_name(wanted, names->list.items, count), *text = "";
+    if (near) {
+        diagnostic_note(error, (Span){0}, "did you mean '%s'?", near);
+        return;
+    }
+    for (int i = 0; i < count && i < SHOWN_MAX; i++)
+        text = arena_printf(names->arena, "%s%s%s", text, i ? ", " : "", names->list.items[i]);
+    if (count)
+        diagnostic_note(error, (Span){0}, "%s: %s%s", what, text, count > SHOWN_MAX ? ", ..." : "");
+    else
+        diagnostic_note(error, (Span){0}, "%s: none", what);
+}
+
+static Names definable_names(Builder *b) {
+    Names names = {.arena = b->arena};
+    for (const Item *item = b->main->file->items; item; item = item->next) {
+        if (item->kind == ITEM_CONST) add_name(&names, item->name.text);
+        for (const Formal *formal = item->kind == ITEM_MODEL ? item->formals : NULL; formal;
+             formal = formal->next)
+            add_name(&names, formal->name.text);
+    }
+    return names;
+}
+
 static void check_defines(Builder *b) {
-    for (int i = 0; i < b->options->define_count; i++)
-        if (!b->define_used[i])
+    Names names = definable_names(b);
+    for (int i = 0; i < b->options->define_count; i++) {
+        const char *name = b->options->defines[i].name;
+        if (b->define_used[i]) continue;
+        Diagnostic *error =
             diagnose_error(b->diagnostics, E0225, (Span){0},
-                           "-D %s: there is no constant or model argument of that name",
-                           b->options->defines[i].name);
+                           "-D %s: there is no constant or model argument of that name", name);
+        note_names(error, &names, name, "constants and model arguments");
+    }
 }
 
 static void check_dims(Builder *b) {
+    Names names = {.arena = b->arena};
+    for (int i = 0; i < b->main->scope->slots.count; i++)
+        if (b->main->scope->slots.items[i]->kind == SLOT_DIM)
+            add_name(&names, b->main->scope->slots.items[i]->name);
     for (int i = 0; i < b->options->dim_count; i++) {
         const char *name = b->options->dims[i].name;
         const Slot *slot = scope_find_here(b->main->scope, name);
-        if (!slot || slot->kind != SLOT_DIM)
-            diagnose_error(b->diagnostics, E0225, (Span){0}, "--dim %s: the file declares no such dim", name);
+        if (slot && slot->kind == SLOT_DIM) continue;
+        note_names(
+            diagnose_error(b->diagnostics, E0225, (Span){0}, "--dim %s: the file declares no such dim", name),
+            &names, name, "its dims");
     }
 }
 
@@ -36,7 +81,8 @@ static void check_weights(Builder *b) {
     }
 }
 
-static bool has_entry(const Item *items, const char *wanted) {
+/* Adds the entries it meets to |names|. */
+static bool has_entry(const Item *items, const char *wanted, Names *names) {
     for (const Item *item = items; item; item = item->next)
         for (const Member *member = item->kind == ITEM_MODEL ? item->members : NULL; member;
              member = member->next) {
@@ -45,15 +91,20 @@ static bool has_entry(const Item *items, const char *wanted) {
             bool same_model = dot && strlen(item->name.text) == (size_t)(dot - wanted) &&
                               strncmp(item->name.text, wanted, (size_t)(dot - wanted)) == 0;
             if (!strcmp(name, wanted) || (same_model && !strcmp(name, dot + 1))) return true;
+            add_name(names, dot ? arena_printf(names->arena, "%s.%s", item->name.text, name) : name);
         }
     return false;
 }
 
 static void check_entries(Builder *b) {
-    for (int i = 0; i < b->options->entry_count; i++)
-        if (!has_entry(b->main->file->items, b->options->entries[i]))
-            diagnose_error(b->diagnostics, E0225, (Span){0}, "--entry %s: no model has such an entry",
-                           b->options->entries[i]);
+    for (int i = 0; i < b->options->entry_count; i++) {
+        Names names = {.arena = b->arena};
+        const char *wanted = b->options->entries[i];
+        if (has_entry(b->main->file->items, wanted, &names)) continue;
+        note_names(diagnose_error(b->diagnostics, E0225, (Span){0}, "--entry %s: no model has such an entry",
+                                  wanted),
+                   &names, wanted, "entries");
+    }
 }
 
 /* ---- Models ---- */
