@@ -13,6 +13,22 @@ Slot *name_find(Builder *b, const char *name, Scope **out_scope) {
     return library_find(b, name);
 }
 
+/* What Python writes otherwise, and layers over three axes, of which there are none. */
+static bool note_foreign(Builder *b, Diagnostic *error, Name name) {
+    static const char *const words[][2] = {{"True", "true"}, {"False", "false"}, {"None", "none"}};
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+        if (strcmp(name.text, words[i][0]) != 0) continue;
+        diagnostic_fix(error, name.span, "%s", words[i][1]);
+        return true;
+    }
+    size_t length = strlen(name.text);
+    if (length < 3 || strcmp(name.text + length - 2, "3d") != 0) return false;
+    const char *flat = arena_printf(b->arena, "%.*s2d", (int)length - 2, name.text);
+    if (!library_find(b, flat)) return false;
+    diagnostic_note(error, (Span){0}, "there are no layers over three axes; over two there is %s", flat);
+    return true;
+}
+
 static Datum complain_unknown(Builder *b, Name name) {
     const char **names = NEW_ARRAY(b->arena, const char *, NAMES_MAX);
     int count = 0;
@@ -21,7 +37,7 @@ static Datum complain_unknown(Builder *b, Name name) {
             names[count++] = scope->slots.items[i]->name;
     count += library_names(b, names + count, NAMES_MAX - count);
     Diagnostic *error = build_error(b, E0201, name.span, "unknown name '%s'", name.text);
-    note_nearest(b, error, name.span, name.text, names, count);
+    if (!note_foreign(b, error, name)) note_nearest(b, error, name.span, name.text, names, count);
     return POISON;
 }
 

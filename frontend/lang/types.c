@@ -1,5 +1,6 @@
 #include "frontend/lang/builder_internal.h"
 
+#include <ctype.h>
 #include <string.h>
 
 typedef enum ScalarKind { SCALAR_NO, SCALAR_INT, SCALAR_FLOAT, SCALAR_BOOL, SCALAR_STR } ScalarKind;
@@ -32,7 +33,13 @@ static bool dtype_find(Builder *b, const TypeSyntax *syntax, DType *out) {
 
 /* One written extent; a list stands for several. */
 static bool append_extents(Builder *b, const Expression *expression, Type *type) {
+    int errors = diagnostics_error_count(b->diagnostics);
     Datum value = evaluate(b, expression);
+    if (expression->kind == EXPRESSION_NAME && isupper((unsigned char)expression->name.text[0]) &&
+        diagnostics_error_count(b->diagnostics) == errors + 1 && !name_find(b, expression->name.text, NULL))
+        diagnostic_note(diagnostics_last(b->diagnostics), (Span){0},
+                        "a dim is declared in the file, with its bounds: dim %s = 1..64;",
+                        expression->name.text);
     bool is_list = value.kind == DATUM_LIST;
     int count = is_list ? value.items->count : 1;
     for (int i = 0; i < count; i++) {
