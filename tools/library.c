@@ -73,7 +73,11 @@ static bool read_exports(Arena *arena, Diagnostics *diagnostics, const char *pat
         error = "made for another machine";
     else if (good && !elf_visit_symbols(&file, SHT_DYNSYM, collect_export, out))
         error = "the symbol table is damaged";
-    if (error) library_error(arena, diagnostics, path, "%s", error);
+    Diagnostic *told = error ? library_error(arena, diagnostics, path, "%s", error) : NULL;
+    const char *suffix = strrchr(path, '.');
+    if (told && suffix && (strcmp(suffix, ".tn") == 0 || strcmp(suffix, ".tir") == 0))
+        diagnostic_note(told, (Span){0}, "compile it first: tenon compile %s -march=native -o %.*s.so", path,
+                        (int)(suffix - path), path);
     mapped_bytes_close(&mapped);
     return !error;
 }
