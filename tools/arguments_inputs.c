@@ -1,9 +1,11 @@
 #include "frontend/weights/weights.h"
 #include "tools/arguments_internal.h"
 
+#include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static int find_input(const Resolver *resolver, const char *name) {
     for (int i = 0; i < resolver->signature->input_count; i++)
@@ -33,6 +35,20 @@ static bool parse_random(const char *text, InputSpec *out) {
     return !*end;
 }
 
+/* NULL: reported. What is no picture by now must be tensors. */
+static const WeightsFile *open_file(Resolver *resolver, const char *path) {
+    const WeightsFile *file = NULL;
+    if (ends_with(path, ".npy") || ends_with(path, ".npz") || ends_with(path, ".safetensors"))
+        file = weights_open(resolver->arena, resolver->diagnostics, path, (Span){0});
+    else if (access(path, R_OK) != 0)
+        argument_error(resolver, "%s: cannot be read: %s", path, strerror(errno));
+    else
+        argument_error(resolver, "%s: inputs are read from .npy, .npz, .safetensors, .png and .jpg files",
+                       path);
+    resolver->failed |= !file;
+    return file;
+}
+
 /* The tensor that "FILE[:MEMBER]" names for |input|. */
 static const TensorSource *open_tensor(Resolver *resolver, const char *text, const char *input) {
     const char *colon = strrchr(text, ':'), *member = NULL, *path = text;
@@ -40,11 +56,8 @@ static const TensorSource *open_tensor(Resolver *resolver, const char *text, con
         path = arena_strndup(resolver->arena, text, (size_t)(colon - text));
         member = colon + 1;
     }
-    const WeightsFile *file = weights_open(resolver->arena, resolver->diagnostics, path, (Span){0});
-    if (!file) {
-        resolver->failed = true;
-        return NULL;
-    }
+    const WeightsFile *file = open_file(resolver, path);
+    if (!file) return NULL;
     if (!member && file->count == 1) return &file->tensors[0];
     const TensorSource *found = weights_find(file, member ? member : input);
     if (found) return found;
@@ -64,8 +77,7 @@ static bool is_taken(Resolver *resolver, int index) {
 
 /* "@FILE": every input that the file has a tensor for. */
 static void read_whole_file(Resolver *resolver, const char *path) {
-    const WeightsFile *file = weights_open(resolver->arena, resolver->diagnostics, path, (Span){0});
-    if (!file) resolver->failed = true;
+    const WeightsFile *file = open_file(resolver, path);
     int used = 0;
     for (int i = 0; file && i < resolver->signature->input_count; i++) {
         const TensorSource *source = weights_find(file, resolver->signature->input_names[i]);
