@@ -109,7 +109,12 @@ bool tensors_write(Diagnostics *diagnostics, const char *path, const TensorSourc
         return false;
     }
     if (single ? npy_write(path, tensors) : npz_write(path, tensors, count)) return true;
-    diagnose_error(diagnostics, E0601, (Span){0}, "%s: cannot be written: %s", path, strerror(errno));
+    int error = errno;
+    Diagnostic *diagnostic =
+        diagnose_error(diagnostics, E0601, (Span){0}, "%s: cannot be written: %s", path, strerror(error));
+    const char *slash = strrchr(path, '/');
+    if (error == ENOENT && slash)
+        diagnostic_note(diagnostic, (Span){0}, "there is no directory '%.*s'", (int)(slash - path) + 1, path);
     return false;
 }
 
