@@ -13,6 +13,7 @@ import argparse
 import json
 import pathlib
 import re
+import shutil
 import struct
 import subprocess
 import sys
@@ -33,13 +34,22 @@ def header_bytes(shapes):
     return struct.pack("<Q", len(text)) + text, offset
 
 
+def messages_of(tenon, *arguments):
+    """What `tenon` tells, but for warnings; ends the program for other errors than missing tensors."""
+    if not shutil.which(tenon):
+        raise SystemExit(f"{tenon}: there is no such command; --tenon=PATH tells where the compiler is")
+    result = subprocess.run([tenon, *arguments, "--diagnostics=json", "-q"], capture_output=True, text=True)
+    messages = [json.loads(line) for line in result.stderr.splitlines() if line.startswith("{")]
+    errors = [message["rendered"].rstrip() for message in messages if message["id"] != "E0219"]
+    if errors or (result.returncode and not messages):
+        raise SystemExit("\n".join(errors) or f"{tenon}: ended with status {result.returncode}\n{result.stderr}")
+    return messages
+
+
 def tensors_reported(tenon, source, weights):
     """(name, shape) of the tensors that are missing in a weights file; a long list is cut short."""
-    result = subprocess.run([tenon, "compile", source, f"--weights={weights}", "--emit=graph", "--passes=",
-                             "--diagnostics=json", "-o", weights.with_suffix(".tir")], capture_output=True, text=True)
-    messages = [json.loads(line) for line in result.stderr.splitlines() if line.startswith("{")]
-    if any(message["severity"] == "error" and message["id"] != "E0219" for message in messages):
-        raise SystemExit("".join(message["rendered"] for message in messages))
+    messages = messages_of(tenon, "compile", source, f"--weights={weights}", "--emit=graph", "--passes=",
+                           "-o", weights.with_suffix(".tir"))
     notes = [note["message"] for message in messages for note in message["children"]]
     tensors = [match for match in (re.match(r"'(.*)': f32\[([\d, ]*)\]", note) for note in notes) if match]
     return {match[1]: tuple(int(extent) for extent in match[2].split(",")) for match in tensors}
@@ -90,6 +100,7 @@ def main():
     for source in arguments.sources:
         weights = re.search(r'^weights from "([^"]*)"', source.read_text(), re.MULTILINE)
         if not weights:
+            messages_of(arguments.tenon, "inspect", source)
             raise SystemExit(f"{source}: names no weights file")
         path = (arguments.out or source.parent) / weights[1]
         shapes = tensors_missing(arguments.tenon, source)
@@ -98,4 +109,7 @@ def main():
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except OSError as error:
+        sys.exit(f"{error.filename}: {error.strerror}")
