@@ -76,6 +76,7 @@ struct Instance {
     Datum *children;
     int child_count;
     int depth;
+    bool gates_told; /* weights of another kind of recurrent layer were reported */
     Span span;
 };
 

@@ -87,29 +87,49 @@ static const GatedLayer *gated_layer(const Instance *instance) {
     return NULL;
 }
 
-/* Where a recurrent layer's tensor may come from when it does not fit. */
-static void note_gates(Diagnostic *error, const Instance *instance, const Type *type,
-                       const TensorSource *tensor, bool transposed) {
+/* The other kind of layer whose gates a recurrent layer's tensor holds; NULL: there is none. */
+static const GatedLayer *gates_held(const Instance *instance, const Type *type, const TensorSource *tensor) {
     const GatedLayer *layer = gated_layer(instance);
-    if (!layer || !type->rank || type->rank != tensor->rank) return;
-    if (transposed)
-        diagnostic_note(error, (Span){0}, "kernels that lie as [inputs, units] are those of Keras; its %s",
-                        layer->gates == 3   ? "GRU has its gates in the order z, r, h, this one r, z, n"
-                        : layer->gates == 4 ? "LSTM has its gates in the same order"
-                                            : "cells have one bias");
+    if (!layer || !type->rank || type->rank != tensor->rank) return NULL;
     int64_t units = expr_value(type->dims[0]) / layer->gates;
     for (int i = 0; i < GATED_LAYERS && units; i++)
         for (int axis = 0; axis < type->rank; axis++)
             if (&gated_layers[i] != layer && tensor->dims[axis] == gated_layers[i].gates * units &&
                 (type->rank == 1 || expr_equals(type->dims[1], tensor->dims[!axis])))
-                diagnostic_note(error, (Span){0}, "%d x %lld are the gates of %s; this is %s, with %d x %lld",
-                                gated_layers[i].gates, (long long)units, gated_layers[i].text, layer->text,
-                                layer->gates, (long long)units);
+                return &gated_layers[i];
+    return NULL;
+}
+
+/* Where a recurrent layer's tensor may come from when it does not fit. */
+static void note_gates(Diagnostic *error, const Instance *instance, const Type *type, const GatedLayer *held,
+                       bool transposed) {
+    const GatedLayer *layer = gated_layer(instance);
+    if (!layer) return;
+    if (transposed)
+        diagnostic_note(error, (Span){0}, "kernels that lie as [inputs, units] are those of Keras; its %s",
+                        layer->gates == 3   ? "GRU has its gates in the order z, r, h, this one r, z, n"
+                        : layer->gates == 4 ? "LSTM has its gates in the same order"
+                                            : "cells have one bias");
+    if (!held) return;
+    long long units = expr_value(type->dims[0]) / layer->gates;
+    diagnostic_note(error, (Span){0}, "%d x %lld are the gates of %s; this is %s, with %d x %lld",
+                    held->gates, units, held->text, layer->text, layer->gates, units);
+    diagnostic_note(error, (Span){0}, "this is told once for the layer");
+}
+
+/* Weights of another kind of layer fail for each tensor of each direction: one message is enough. */
+static bool is_told(Instance *instance) {
+    while (is_library_place(instance->span) && instance->parent) instance = instance->parent;
+    bool told = instance->gates_told;
+    instance->gates_told = true;
+    return told;
 }
 
 static void complain_shape(Builder *b, Instance *instance, const char *local, const Type *type,
                            const TensorPlace *place, Span span) {
     const TensorSource *tensor = place->tensor;
+    const GatedLayer *held = gates_held(instance, type, tensor);
+    if (held && is_told(instance)) return;
     const char *name = instance->path[0] ? arena_printf(b->arena, "%s.%s", instance->path, local) : local;
     Diagnostic *error = build_error(b, E0220, span, "parameter '%s' is %s, but tensor '%s' is %s", name,
                                     type_text(b->arena, type), tensor->name, source_text(b, tensor));
@@ -120,7 +140,7 @@ static void complain_shape(Builder *b, Instance *instance, const char *local, co
                         permutation);
     else if (permutation)
         diagnostic_note(error, (Span){0}, "it would fit with  from \"%s\" %s", tensor->name, permutation);
-    note_gates(error, instance, type, tensor, permutation != NULL);
+    note_gates(error, instance, type, held, permutation != NULL);
     if (!dtype_fits(type->dtype, tensor->dtype))
         diagnostic_note(error, (Span){0}, "only floats become floats, and integers wider integers");
 }
