@@ -247,9 +247,10 @@ static void open(Recurrent *r, Scan *scan) {
         scan->axes[scan->sequences] = from->axis;
         scan->operands[scan->sequences++] = from->value;
     }
+    bool features = scan->sequences > 0;
     if (r->counts) scan->operands[scan->sequences++] = r->counts;
     Type first = feature_type(r, feature_count(net));
-    for (int wanted = scan->sequences && net_chance(net, 6) ? 0 : 1 + net_below(net, CARRIES_MAX); wanted > 0;
+    for (int wanted = features && net_chance(net, 6) ? 0 : 1 + net_below(net, CARRIES_MAX); wanted > 0;
          wanted--) {
         Type type = net_chance(net, 60) ? first : feature_type(r, feature_count(net));
         scan->operands[scan->sequences + scan->carries++] = initial(r, &type);
