@@ -159,7 +159,9 @@ static bool is_blocked(const Layout *layout) {
 /* Written by kernels that place elements by layout and fill halos. */
 static bool can_write_layout(const Op *op) {
     const Op *anchor = anchor_of(op);
-    if (anchor->kind == OP_CONV || anchor->kind == OP_WINOGRAD || anchor->kind == OP_CONCAT) return true;
+    if (anchor->kind == OP_CONV || anchor->kind == OP_WINOGRAD || anchor->kind == OP_CONCAT ||
+        anchor->kind == OP_SPACE_TO_DEPTH)
+        return true;
     return op_infos[anchor->kind].traits & (OP_WINDOW | OP_POINTWISE);
 }
 
@@ -177,6 +179,14 @@ static bool joins_blocks(const Op *op, int *out_channel) {
     return true;
 }
 
+static bool read_in_blocks(const Block *block, const Value *value) {
+    for (const Op *op = block->first; op; op = op->next) {
+        const Op *conv = scheduled_conv(op);
+        if (conv && conv->operands[0] == value) return wants_blocks(op, conv);
+    }
+    return false;
+}
+
 /* Whether the result of |op| comes in channel blocks: convolutions decide, what follows them keeps. */
 static bool yields_blocks(const Op *op, int *out_channel) {
     const Op *anchor = anchor_of(op), *conv = scheduled_conv(op);
@@ -186,6 +196,10 @@ static bool yields_blocks(const Op *op, int *out_channel) {
         return has_variant(op, "direct") || has_variant(op, "depthwise") || is_winograd(op);
     }
     if (op->kind == OP_CONCAT) return joins_blocks(op, out_channel);
+    if (op->kind == OP_SPACE_TO_DEPTH) {
+        *out_channel = 1;
+        return read_in_blocks(op->parent, op->results[0]);
+    }
     if (!(op_infos[anchor->kind].traits & (OP_WINDOW | OP_POINTWISE))) return false;
     for (const Op *inner = op->kind == OP_CLUSTER ? op->body->first : op; inner; inner = inner->next) {
         for (int i = 0; i < inner->operand_count; i++) {
@@ -334,7 +348,8 @@ static void replace_operand(Op *op, const Op *anchor, int index, Value *value) {
 
 static bool takes_any_layout(const Op *op) {
     if (op->kind == OP_CLUSTER) return true;
-    if (op->kind == OP_CONV || op->kind == OP_RELAYOUT || op->kind == OP_RESHAPE || op->kind == OP_CONCAT)
+    if (op->kind == OP_CONV || op->kind == OP_RELAYOUT || op->kind == OP_RESHAPE || op->kind == OP_CONCAT ||
+        op->kind == OP_SPACE_TO_DEPTH)
         return true;
     if (op->kind == OP_REDUCE_SUM || op->kind == OP_REDUCE_MEAN || op->kind == OP_REDUCE_MAX ||
         op->kind == OP_REDUCE_MIN)

@@ -3,45 +3,68 @@
 #include <math.h>
 #include <string.h>
 
+enum { INPUTS_MIN = 12 };
+
 static int64_t extent(const Type *type, int axis) {
     int64_t value;
     return expr_is_constant(type->dims[axis], &value) ? value : 0;
+}
+
+int64_t convolution_blocks_after(const ConvolutionLayer *layer, int axis) {
+    const Op *conv = layer->conv;
+    int64_t blocks = extent(&conv->results[0]->type, 2 + axis) + layer->taps - 1;
+    return blocks * layer->stride - extent(&conv->operands[0]->type, 2 + axis) -
+           op_int_at(conv, ATTR_PADDING, 2 * axis, 0);
 }
 
 bool convolution_describe(Op *conv, ConvolutionLayer *out) {
     const Type *x = &conv->operands[0]->type, *w = &conv->operands[1]->type, *y = &conv->results[0]->type;
     if (x->rank != 4 || w->rank != 4 || x->dtype != DTYPE_F32 || conv->operands[1]->kind != VALUE_CONSTANT)
         return false;
-    *out =
-        (ConvolutionLayer){conv, extent(x, 1), extent(y, 1), extent(y, 2), extent(y, 3), (int)extent(w, 2)};
-    if (extent(w, 3) != out->taps || (out->taps != 3 && out->taps != 5) || op_int(conv, ATTR_GROUPS, 1) != 1)
+    int stride = (int)op_int_at(conv, ATTR_STRIDE, 0, 1), kernel = (int)extent(w, 2);
+    *out = (ConvolutionLayer){.conv = conv,
+                              .inputs = extent(x, 1) * stride * stride,
+                              .outputs = extent(y, 1),
+                              .height = extent(y, 2),
+                              .width = extent(y, 3),
+                              .taps = (kernel + stride - 1) / stride,
+                              .stride = stride,
+                              .kernel = kernel};
+    if (extent(w, 3) != kernel || out->taps < 3 || out->taps > 5 || op_int(conv, ATTR_GROUPS, 1) != 1)
         return false;
     for (int i = 0; i < 2; i++)
-        if (op_int_at(conv, ATTR_STRIDE, i, 1) != 1 || op_int_at(conv, ATTR_DILATION, i, 1) != 1 ||
-            op_int_at(conv, ATTR_INPUT_DILATION, i, 1) != 1)
+        if (op_int_at(conv, ATTR_STRIDE, i, 1) != stride || op_int_at(conv, ATTR_DILATION, i, 1) != 1 ||
+            op_int_at(conv, ATTR_INPUT_DILATION, i, 1) != 1 ||
+            (stride > 1 && convolution_blocks_after(out, i) < 0))
             return false;
-    return out->inputs >= 32 && out->outputs >= 32 && out->inputs % 16 == 0 && out->outputs % 16 == 0 &&
-           out->height && out->width;
+    return out->inputs >= INPUTS_MIN && out->outputs >= 32 && out->outputs % 16 == 0 && out->height &&
+           out->width;
 }
 
 /* ---- Time ---- */
 
-/* Seconds on one core of about 100 GFLOP/s and 17 GB/s: products or weights, whichever is longer, and the
- * transforms. */
+/* Seconds on one core of about 100 GFLOP/s and 17 GB/s: products or weights, whichever is longer, the
+ * transforms, and what brings the input into whole blocks of channels. */
 static double winograd_time(const ConvolutionLayer *layer, int m) {
     double n = m + layer->taps - 1, points = n * n;
     double tiles = ceil((double)layer->height / m) * ceil((double)layer->width / m);
     double products = 2 * points * tiles * (double)layer->inputs * (double)layer->outputs / 0.91e11;
     double weights = points * (double)layer->inputs * (double)layer->outputs * 4 / 17e9;
-    double transforms =
-        tiles * points * (double)(layer->inputs + layer->outputs) / 16 * 4.5e-10 * (n / 6) * 6;
-    return fmax(products, weights) + transforms;
+    double lanes = ceil((double)layer->inputs / 16) * 16;
+    double transforms = tiles * points * (lanes + (double)layer->outputs) / 16 * 4.5e-10 * (n / 6) * 6;
+    bool copied = layer->stride > 1 || layer->inputs % 16 != 0;
+    double copy = copied ? (double)(layer->height * layer->width) * lanes * 0.6e-9 : 0;
+    return fmax(products, weights) + transforms + copy;
+}
+
+static double direct_terms(const ConvolutionLayer *layer) {
+    double channels = (double)(layer->inputs / (layer->stride * layer->stride));
+    return channels * layer->kernel * layer->kernel;
 }
 
 static double direct_time(const ConvolutionLayer *layer) {
-    double flops = 2.0 * layer->taps * layer->taps * (double)layer->inputs * (double)layer->outputs *
-                   (double)(layer->height * layer->width);
-    return flops / 0.95e11;
+    double sums = (double)layer->outputs * (double)(layer->height * layer->width);
+    return 2.0 * direct_terms(layer) * sums / 0.95e11;
 }
 
 /* ---- Error ---- */
@@ -85,17 +108,26 @@ static double add_energies(const Winograd *w, const double *filter, double energ
     return sum;
 }
 
+/* Filter |index|, counted over outputs, then the layer's inputs. */
+static void read_filter(const ConvolutionLayer *layer, const TensorSource *source, int64_t index,
+                        double *out) {
+    int64_t stride = layer->stride, kernel = layer->kernel, map = index / (stride * stride),
+            row = index / stride % stride, column = index % stride;
+    for (int i = 0; i < layer->taps; i++)
+        for (int j = 0; j < layer->taps; j++) {
+            int64_t y = i * stride + row, x = j * stride + column, at = (map * kernel + y) * kernel + x;
+            const char *bytes = (const char *)source->bytes + (size_t)at * dtype_bytes(source->dtype);
+            *out++ = y < kernel && x < kernel ? dtype_load_float(source->dtype, bytes) : 0;
+        }
+}
+
 /* From the layer's actual weights, where they are at hand. */
 static double growth_of(const ConvolutionLayer *layer, const Winograd *w) {
     const TensorSource *source = weights_of(layer->conv->operands[1]);
     double energies[WINOGRAD_SIZE_MAX][WINOGRAD_SIZE_MAX] = {{0}}, total = 0, filter[25];
-    int64_t filters = layer->inputs * layer->outputs, taps = layer->taps * layer->taps;
-    int64_t step = filters / FILTERS_MAX + 1;
+    int64_t filters = layer->inputs * layer->outputs, step = filters / FILTERS_MAX + 1;
     for (int64_t i = 0; source && i < filters; i += step) {
-        for (int64_t j = 0; j < taps; j++)
-            filter[j] =
-                dtype_load_float(source->dtype, (const char *)source->bytes +
-                                                    (size_t)(i * taps + j) * dtype_bytes(source->dtype));
+        read_filter(layer, source, i, filter);
         total += add_energies(w, filter, energies);
     }
     if (!(total > 0) || !isfinite(total)) return winograd_growth(w);
@@ -109,7 +141,7 @@ static int64_t chunk_for(int n) { return n >= 7 ? 64 : 128; }
 /* The error budgets of --numerics, relative to the output's root mean square; 1.5 covers structured data. The
  * bound of exact is 2.2, of which the model's own inaccuracy takes a tenth. */
 static bool within_budget(const PassOptions *options, const ConvolutionLayer *layer, double error) {
-    double direct = direct_error((double)layer->inputs * layer->taps * layer->taps);
+    double direct = direct_error(direct_terms(layer));
     if (options->numerics == NUMERICS_FAST) return true;
     return error <= (options->numerics == NUMERICS_EXACT ? 2.0 * 1.5 * direct : 5e-6);
 }
@@ -118,7 +150,7 @@ int convolution_candidates(const PassOptions *options, const ConvolutionLayer *l
                            ConvolutionCandidate out[CONVOLUTION_CANDIDATES_MAX]) {
     double terms = (double)layer->inputs;
     int count = 0, taps = layer->taps;
-    out[count++] = (ConvolutionCandidate){0, direct_time(layer), direct_error(terms * taps * taps), 0, true};
+    out[count++] = (ConvolutionCandidate){0, direct_time(layer), direct_error(direct_terms(layer)), 0, true};
     for (int m = 2; m + taps - 1 <= WINOGRAD_SIZE_MAX; m++) {
         Winograd w;
         if (!winograd_make(m, taps, &w)) continue;
@@ -126,7 +158,7 @@ int convolution_candidates(const PassOptions *options, const ConvolutionLayer *l
         ConvolutionCandidate *candidate = &out[count++];
         *candidate = (ConvolutionCandidate){m, winograd_time(layer, m), 0, 0, false};
         candidate->error = 1.5 * winograd_error(growth_of(layer, &w), terms, chunk);
-        candidate->growth = (w.n * w.n - taps * taps) * layer->inputs * layer->outputs * 4;
+        candidate->growth = (w.n * w.n * layer->inputs - (int64_t)direct_terms(layer)) * layer->outputs * 4;
         candidate->precise = within_budget(options, layer, candidate->error);
     }
     return count;

@@ -5,15 +5,22 @@
 #include "ir/winograd.h"
 #include "passes/passes.h"
 
+/* A layer as Winograd's algorithms see it. With |stride| above 1 they see what space_to_depth makes of it:
+ * stride x stride pixels as channels, and as many fewer taps. */
 typedef struct ConvolutionLayer {
     Op *conv;
     int64_t inputs, outputs, height, width; /* channels; extents of the result */
-    int taps;
+    int taps, stride, kernel;               /* kernel: the taps of |conv| itself */
 } ConvolutionLayer;
 
-/* Whether Winograd's algorithms may compute |conv|: a static map, constant square kernels of 3 or 5 taps,
- * stride 1, one group, at least 32 channels in whole blocks of 16. */
+/* Whether Winograd's algorithms may compute |conv|: a static map, constant square kernels of 3 to 5 taps (with
+ * a stride, of as many times the stride), one group, at least 12 input and 32 output channels, these in whole
+ * blocks of 16. */
 bool convolution_describe(Op *conv, ConvolutionLayer *out);
+
+/* The padding behind the map that completes the last block along spatial axis |axis|; negative: the layer
+ * leaves so many of its elements unused. */
+int64_t convolution_blocks_after(const ConvolutionLayer *layer, int axis);
 
 typedef struct ConvolutionCandidate {
     int m;              /* F(m, taps); 0: direct */

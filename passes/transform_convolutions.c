@@ -1,8 +1,12 @@
-/* transform_convolutions: 3x3 and 5x5 convolutions of stride 1 become Winograd's, where that is cheaper and
- * precise enough.
+/* transform_convolutions: convolutions of 3 to 5 taps and stride 1 become Winograd's, where that is cheaper
+ * and precise enough.
  *   before   %1 = conv %x, @w, @b {padding = [1, 1, 1, 1]}
  *   after    const @w.winograd = recipe { G w Gt in f64 }
  *            %1 = winograd %x, @w.winograd, @b {tile = [6, 6], kernel = [3, 3], padding = [1, 1, 1, 1]}
+ * So do those with a stride and as many times the taps, whose blocks of pixels become channels before.
+ *   before   %1 = conv %x, @w {stride = [2, 2], padding = [3, 3, 3, 3]}         7 x 7 taps, 3 channels
+ *   after    %2 = space_to_depth %x {stride = [2, 2], padding = [3, 3, 3, 3]}
+ *            %1 = winograd %2, @w.winograd {tile = [4, 4], kernel = [4, 4]}     12 channels
  * Sound up to rounding: the two are equal in exact arithmetic; the error predicted for the layer, from its
  * weights, stays in the budget of --numerics, and the transformed weights in that of --max-weights. Cost and
  * error models, points and their sources are in ir/winograd.h and docs/performance.md. */
@@ -30,7 +34,8 @@ static void explain(const PassOptions *options, const Choice *choice) {
         const ConvolutionCandidate *c = &choice->candidates[i];
         text_printf(options->explanations, "convolution @%s: ", choice->layer.conv->path);
         if (c->m)
-            text_printf(options->explanations, "F(%d, %d)", c->m, choice->layer.taps);
+            text_printf(options->explanations, "%sF(%d, %d)",
+                        choice->layer.stride > 1 ? "space_to_depth, " : "", c->m, choice->layer.taps);
         else
             text_puts(options->explanations, "direct");
         text_printf(options->explanations, " %.3f ms, error %.1e%s%s\n", 1e3 * c->time, c->error,
@@ -112,13 +117,60 @@ static void fit_budget(const PassOptions *options, Choices *choices) {
 
 /* ---- The rewrite ---- */
 
-static Value *emit(Module *module, Op *before, OpKind kind, Value *a, Value *b, DType dtype) {
+static Op *begin(Module *module, Op *before, OpKind kind, Value *a, Value *b) {
     Value *operands[2] = {a, b};
     Op *op = op_create(module, NULL, kind, operands, b ? 2 : 1, before->span, before->path);
-    if (kind == OP_CAST) op_set_int(module, op, ATTR_DTYPE, dtype);
     op_insert_before(before, op);
-    return infer_op(module, op) ? op->results[0] : NULL;
+    return op;
 }
+
+static Value *end(Module *module, Op *op) { return infer_op(module, op) ? op->results[0] : NULL; }
+
+static Value *emit(Module *module, Op *before, OpKind kind, Value *a, Value *b) {
+    return end(module, begin(module, before, kind, a, b));
+}
+
+static Value *cast(Module *module, Op *before, Value *value, DType dtype) {
+    Op *op = begin(module, before, OP_CAST, value, NULL);
+    op_set_int(module, op, ATTR_DTYPE, dtype);
+    return end(module, op);
+}
+
+static Value *reshape(Module *module, Op *before, Value *value, const int64_t *extents, int rank) {
+    const Expr *dims[RANK_MAX];
+    for (int i = 0; i < rank; i++) dims[i] = expr_constant(module->exprs, extents[i]);
+    Op *op = begin(module, before, OP_RESHAPE, value, NULL);
+    op_set_exprs(module, op, ATTR_SHAPE, dims, rank);
+    return end(module, op);
+}
+
+/* ---- Strides ---- */
+
+static Value *blocks_of_input(Module *module, const ConvolutionLayer *layer) {
+    Op *conv = layer->conv, *op = begin(module, conv, OP_SPACE_TO_DEPTH, conv->operands[0], NULL);
+    int64_t stride[2] = {layer->stride, layer->stride}, padding[4];
+    for (int i = 0; i < 2; i++) {
+        padding[2 * i] = op_int_at(conv, ATTR_PADDING, 2 * i, 0);
+        padding[2 * i + 1] = convolution_blocks_after(layer, i);
+    }
+    op_set_ints(module, op, ATTR_STRIDE, stride, 2);
+    op_set_ints(module, op, ATTR_PADDING, padding, 4);
+    return end(module, op);
+}
+
+/* w[O, C, k, k], with zeros behind for whole blocks, as [O, C * stride * stride, taps, taps]. */
+static Value *blocks_of_weights(Module *module, const ConvolutionLayer *layer) {
+    Op *conv = layer->conv, *op = begin(module, conv, OP_PAD, conv->operands[1], NULL);
+    int64_t s = layer->stride, t = layer->taps, o = layer->outputs, c = layer->inputs / (s * s),
+            more = t * s - layer->kernel;
+    op_set_ints(module, op, ATTR_PADDING, (int64_t[]){0, 0, 0, 0, 0, more, 0, more}, 8);
+    Value *split = reshape(module, conv, end(module, op), (int64_t[]){o, c, t, s, t, s}, 6);
+    op = begin(module, conv, OP_PERMUTE, split, NULL);
+    op_set_ints(module, op, ATTR_PERMUTATION, (int64_t[]){0, 1, 3, 5, 2, 4}, 6);
+    return reshape(module, conv, end(module, op), (int64_t[]){o, layer->inputs, t, t}, 4);
+}
+
+/* ---- Products of transforms ---- */
 
 static Value *matrix(Module *module, const Winograd *w, bool transposed, Span span) {
     const Expr *rows = expr_constant(module->exprs, transposed ? w->r : w->n);
@@ -137,14 +189,16 @@ static void rewrite(Module *module, const ConvolutionLayer *layer, int m) {
     Op *conv = layer->conv;
     Winograd w;
     winograd_make(m, layer->taps, &w);
-    Value *u = emit(module, conv, OP_CAST, conv->operands[1], NULL, DTYPE_F64);
-    u = emit(module, conv, OP_MATMUL, u, matrix(module, &w, true, conv->span), DTYPE_NONE);
-    u = emit(module, conv, OP_MATMUL, matrix(module, &w, false, conv->span), u, DTYPE_NONE);
-    u = emit(module, conv, OP_CAST, u, NULL, DTYPE_F32);
-    Value *operands[3] = {conv->operands[0], u, conv->operand_count > 2 ? conv->operands[2] : NULL};
+    bool strided = layer->stride > 1;
+    Value *x = strided ? blocks_of_input(module, layer) : conv->operands[0];
+    Value *u = strided ? blocks_of_weights(module, layer) : conv->operands[1];
+    u = emit(module, conv, OP_MATMUL, cast(module, conv, u, DTYPE_F64), matrix(module, &w, true, conv->span));
+    u = emit(module, conv, OP_MATMUL, matrix(module, &w, false, conv->span), u);
+    Value *operands[3] = {x, cast(module, conv, u, DTYPE_F32),
+                          conv->operand_count > 2 ? conv->operands[2] : NULL};
     Op *op = op_create(module, NULL, OP_WINOGRAD, operands, conv->operand_count, conv->span, conv->path);
     int64_t tile[2] = {m, m}, kernel[2] = {layer->taps, layer->taps}, padding[4];
-    for (int i = 0; i < 4; i++) padding[i] = op_int_at(conv, ATTR_PADDING, i, 0);
+    for (int i = 0; i < 4; i++) padding[i] = strided ? 0 : op_int_at(conv, ATTR_PADDING, i, 0);
     op_set_ints(module, op, ATTR_TILE, tile, 2);
     op_set_ints(module, op, ATTR_KERNEL, kernel, 2);
     op_set_ints(module, op, ATTR_PADDING, padding, 4);
@@ -163,9 +217,9 @@ static bool consider(Module *module, const PassOptions *options, Choices *choice
     bool ordered = entry && entry->has_algorithm;
     if (ordered && entry->algorithm && !possible) {
         diagnose_error(module->diagnostics, E0610, entry->span,
-                       "@%s can only be computed directly: F(m, taps) needs stride 1, constant square "
-                       "kernels of 3 or 5, "
-                       "static extents, and at least 32 channels in whole blocks of 16",
+                       "@%s can only be computed directly: F(m, taps) needs constant square kernels of 3 to "
+                       "5 taps (times the stride), static extents, at least 12 input channels (times the "
+                       "square of the stride), and at least 32 output channels in whole blocks of 16",
                        entry->path);
         return false;
     }

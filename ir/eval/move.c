@@ -106,6 +106,24 @@ void eval_PAD(EvalContext *context, const Op *op, Tensor *const *in, Tensor *con
     }
 }
 
+void eval_SPACE_TO_DEPTH(EvalContext *context, const Op *op, Tensor *const *in, Tensor *const *out) {
+    (void)context;
+    int64_t a = op_int_at(op, ATTR_STRIDE, 0, 1), b = op_int_at(op, ATTR_STRIDE, 1, 1), *dims = out[0]->dims,
+            at = 0, strides[RANK_MAX];
+    tensor_strides(in[0], strides);
+    tensor_fill(out[0], 0);
+    for (int64_t n = 0; n < dims[0]; n++)
+        for (int64_t c = 0; c < dims[1]; c++)
+            for (int64_t y = 0; y < dims[2]; y++)
+                for (int64_t x = 0; x < dims[3]; x++, at++) {
+                    int64_t row = y * a + c / b % a - op_int_at(op, ATTR_PADDING, 0, 0),
+                            column = x * b + c % b - op_int_at(op, ATTR_PADDING, 2, 0);
+                    bool inside = row >= 0 && row < in[0]->dims[2] && column >= 0 && column < in[0]->dims[3];
+                    int64_t from = n * strides[0] + c / (a * b) * strides[1] + row * strides[2] + column;
+                    if (inside) tensor_copy(out[0], at, in[0], from, 1);
+                }
+}
+
 void eval_PERMUTE(EvalContext *context, const Op *op, Tensor *const *in, Tensor *const *out) {
     (void)context;
     int64_t own[RANK_MAX], strides[RANK_MAX];

@@ -108,3 +108,23 @@ bool infer_adaptive(Module *module, Op *op) {
     for (int i = 0; i < sizes->count; i++) result.dims[x->rank - sizes->count + i] = sizes->exprs[i];
     return infer_result(module, op, x->dtype, result.rank, result.dims);
 }
+
+/* x: [N, C, H, W]   {stride = [a, b], padding}   result: [N, C * a * b, (H + before + after) / a, ..] */
+bool infer_space_to_depth(Module *module, Op *op) {
+    const Type *x = operand_type(op, 0);
+    int64_t sizes[2];
+    if (x->rank != 4) {
+        infer_error(module, op, E0304, "expected x[N, C, H, W], found rank %d", x->rank);
+        return false;
+    }
+    if (!infer_amounts(module, op, ATTR_STRIDE, 2, 1, 1, sizes)) return false;
+    Window windows[2];
+    if (!infer_windows(module, op, 2, sizes, sizes, windows)) return false;
+    Type result = *x;
+    result.dims[1] = expr_scale(module->exprs, expr_scale(module->exprs, x->dims[1], sizes[0]), sizes[1]);
+    for (int i = 0; i < 2; i++) {
+        result.dims[2 + i] = infer_window_positions(module, op, x->dims[2 + i], &windows[i]);
+        if (!result.dims[2 + i]) return false;
+    }
+    return infer_result(module, op, x->dtype, result.rank, result.dims);
+}

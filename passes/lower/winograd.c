@@ -129,10 +129,10 @@ static const Expr *n_of(const WinogradKernel *k, int64_t value) { return number(
 
 static int lanes_of(const WinogradKernel *k) { return k->shape.lanes; }
 
-/* Lanes of one channel block, as a loop over vectors. */
+/* Lanes of one channel block, as a loop over vectors; a last block that is not full is filled with zeros. */
 static const Expr *open_channels(WinogradKernel *k, int64_t channels) {
     ExprTable *exprs = k->kernel->lowering->exprs;
-    const Expr *block = kernel_for(k->kernel, "c", n_of(k, 0), n_of(k, channels / 16));
+    const Expr *block = kernel_for(k->kernel, "c", n_of(k, 0), n_of(k, (channels + 15) / 16));
     const Expr *within = kernel_lanes(k->kernel, "l", n_of(k, 0), n_of(k, 16), lanes_of(k));
     k->kernel->width = lanes_of(k);
     return expr_add(exprs, expr_scale(exprs, block, 16), expr_add(exprs, within, lane_symbol(k->kernel)));
@@ -300,7 +300,7 @@ static void lower_tile_block(WinogradKernel *k, const TileBlock *block, const Ex
 static Buffer *scratch_buffer(WinogradKernel *k, int64_t channels, const char *name) {
     Lowering *lowering = k->kernel->lowering;
     const Expr *dims[4] = {n_of(k, k->items), n_of(k, k->w.n * k->w.n), n_of(k, k->block),
-                           n_of(k, channels + PLANE_PAD)};
+                           n_of(k, (channels + 15) / 16 * 16 + PLANE_PAD)};
     Value *value = NEW(lowering->arena, Value);
     *value = *k->op->results[0];
     value->type = type_make(k->type->dtype, 4, dims);

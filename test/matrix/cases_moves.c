@@ -204,6 +204,32 @@ void cases_PAD(Matrix *m, OpKind kind) {
     }
 }
 
+/* ---- space_to_depth ---- */
+
+static void blocks_case(Matrix *m, OpKind kind, DType dtype, Shape x, const int64_t *blocks,
+                        const int64_t *padding, ViewKind view) {
+    case_begin(m, kind);
+    Op *op = op_begin(m, kind, (Value *[]){viewed_input(m, view, 's', dtype, x)}, 1);
+    op_set_ints(m->module, op, ATTR_STRIDE, blocks, 2);
+    if (padding) op_set_ints(m->module, op, ATTR_PADDING, padding, 4);
+    case_end_one(m, op_end(m, op));
+}
+
+void cases_SPACE_TO_DEPTH(Matrix *m, OpKind kind) {
+    const int64_t two[] = {2, 2}, uneven[] = {3, 1}, four[] = {4, 4};
+    for (const DType *dtype = types; *dtype; dtype++) {
+        batch_step(m);
+        blocks_case(m, kind, *dtype, shape_of(m, 4, 2, 3, 4, 6), two, NULL, VIEW_NONE);
+        blocks_case(m, kind, *dtype, shape_of(m, 4, 1, 3, 7, 9), two, (int64_t[]){3, 2, 1, 5}, VIEW_STRIDED);
+        blocks_case(m, kind, *dtype, shape_of(m, 4, 1, 2, 8, 5), uneven, (int64_t[]){0, 4, 2, 0}, VIEW_NONE);
+        blocks_case(m, kind, *dtype, shape_of(m, 4, 1, 1, 3, 2), four, (int64_t[]){9, 4, 0, 6},
+                    VIEW_PERMUTED);
+        Shape tall = shape_of(m, 4, 1, 2, 0, 6);
+        tall = shape_with(m, tall, 2, expr_add_constant(m->module->exprs, dim_n(m), 3));
+        blocks_case(m, kind, *dtype, tall, two, (int64_t[]){1, 2, 0, 0}, VIEW_NONE);
+    }
+}
+
 /* ---- permute, reshape, slice, relayout ---- */
 
 static void permute_case(Matrix *m, OpKind kind, DType dtype, Shape x, const int64_t *order, ViewKind view) {

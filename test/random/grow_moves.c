@@ -107,6 +107,22 @@ Value *grow_PAD(Net *net, OpKind kind) {
     return net_finish(net, op);
 }
 
+static bool is_map(const Value *value) { return value->type.rank == 4; }
+
+Value *grow_SPACE_TO_DEPTH(Net *net, OpKind kind) {
+    Value *x = net_pick(net, is_map);
+    if (!x) return NULL;
+    int64_t blocks[2], padding[4];
+    for (int i = 0; i < 2; i++) blocks[i] = 1 + net_below(net, 3);
+    for (int i = 0; i < 4; i++) padding[i] = net_chance(net, 50) ? net_below(net, 4) : 0;
+    for (int i = 0; i < 2; i++)
+        if (x->type.dims[2 + i]->min + padding[2 * i] + padding[2 * i + 1] < blocks[i]) return NULL;
+    Op *op = net_op(net, kind, &x, 1);
+    op_set_ints(net->module, op, ATTR_STRIDE, blocks, 2);
+    op_set_ints(net->module, op, ATTR_PADDING, padding, 4);
+    return net_finish(net, op);
+}
+
 Value *grow_PERMUTE(Net *net, OpKind kind) {
     Value *x = net_pick(net, has_axes);
     if (!x) return NULL;

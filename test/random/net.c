@@ -171,6 +171,7 @@ static bool keeps_batch(Net *net, const Op *op) {
     case OP_PERMUTE: return op_int_at(op, ATTR_PERMUTATION, 0, 1) == 0;
     case OP_SLICE: return op_int_at(op, ATTR_STEPS, 0, 1) == 1;
     case OP_PAD: return op_int_at(op, ATTR_PADDING, 0, 0) == 0;
+    case OP_SPACE_TO_DEPTH: return true;
     case OP_CONCAT: return op_int(op, ATTR_AXIS, 0) != 0;
     case OP_RESHAPE: return true; /* N first before and after */
     case OP_EXPAND: return op->operands[0]->type.rank == result->rank;
