@@ -1,10 +1,10 @@
-/* hoist_from_scans: a linear layer of what a scan iterates over is computed for all steps at once, before the
- * scan.
+/* hoist_from_scans: what is the same in every step is computed once, before the scan; a linear layer of what
+ * the scan iterates over is computed for all steps at once.
  *   before   scan %xs, %h0 { args (%x, %h)  %z = linear %x, @w  .. }
  *   after    %zs = linear %xs, @w
  *            scan %xs, %zs, %h0 { args (%x, %z, %h)  .. }
- * Sound: the layer depends on nothing that a step carries, cannot fail, and gives each position the same sum in
- * the same order. Not across an `until`, which may spare most steps, not out of the chunks of chunk_scans, and
+ * Sound: both depend on nothing that a step carries and cannot fail, and the layer gives each position the same
+ * sum in the same order. The layer not across an `until`, which may spare most steps, not out of the chunks of chunk_scans, and
  * only while all steps fit HOISTED_BYTES_MAX, so that the workspace stays bounded. The recurrent products that
  * remain read their weights once per step; these read theirs once per tile of rows. */
 #include "passes/passes.h"
@@ -23,11 +23,42 @@ static int sequence_of(const Op *scan, const Op *op) {
     return -1;
 }
 
+/* Of a value that the body sees: the body's own, or from around it. */
 static bool defined_outside(const Op *scan, const Value *value) {
     if (value->kind == VALUE_CONSTANT) return true;
-    if (value->kind == VALUE_ARGUMENT) return value->block != scan->body;
-    return value->op->parent == scan->parent;
+    return value->kind == VALUE_ARGUMENT ? value->block != scan->body : value->op->parent != scan->body;
 }
+
+/* ---- What is the same in every step ---- */
+
+/* It could end the call, which a scan of no steps would not. */
+static bool may_fail(const Op *op) {
+    bool divides = op->kind == OP_DIV || op->kind == OP_MOD;
+    return op->kind == OP_GATHER || op->kind == OP_ONE_HOT ||
+           (divides && !dtype_is_float(op->results[0]->type.dtype));
+}
+
+static bool is_invariant(const Op *scan, const Op *op) {
+    if (op->body || op->kind == OP_YIELD || !op->operand_count || may_fail(op)) return false;
+    for (int i = 0; i < op->operand_count; i++)
+        if (!defined_outside(scan, op->operands[i])) return false;
+    const Type *type = &op->results[0]->type;
+    return type_count_max(type) <= HOISTED_BYTES_MAX / (int64_t)dtype_bytes(type->dtype);
+}
+
+static void hoist_invariants(const PassOptions *options, Op *scan) {
+    for (Op *op = scan->body->first, *next; op; op = next) {
+        next = op->next;
+        if (!is_invariant(scan, op)) continue;
+        if (options->explain && op_infos[op->kind].traits & (OP_CONTRACTION | OP_REDUCTION | OP_WINDOW))
+            text_printf(options->explanations, "scan: %s @%s is the same in every step\n",
+                        op_infos[op->kind].text, op->path);
+        op_remove(op);
+        op_insert_before(scan, op);
+    }
+}
+
+/* ---- Linear layers of sequences ---- */
 
 /* Whether a scan within reads |op|'s result step by step: then it is computed for a chunk of steps already.
  */
@@ -98,6 +129,7 @@ static void hoist_block(Module *module, const PassOptions *options, Block *block
     for (Op *scan = block->first; scan; scan = scan->next) {
         if (scan->kind != OP_SCAN) continue;
         hoist_block(module, options, scan->body);
+        hoist_invariants(options, scan);
         for (Op *op = scan->body->first, *next; op; op = next) {
             next = op->next;
             if (!may_hoist(scan, op)) continue;
