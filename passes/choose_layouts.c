@@ -67,6 +67,13 @@ static const Layout *map_layout(Module *module, int rank, int channel, bool bloc
     return layout_intern(module, &layout);
 }
 
+/* Whether |op| ends in a pooling of 2 x 2 elements of its tiles. */
+static bool is_pooled(const Op *op) {
+    return op->kind == OP_CLUSTER && block_terminator(op->body)->operands[0]->kind == VALUE_RESULT &&
+           op_infos[block_terminator(op->body)->operands[0]->op->kind].traits & OP_WINDOW &&
+           anchor_of(op)->kind == OP_WINOGRAD;
+}
+
 /* Elements by which the tiles of a Winograd convolution overhang its result along spatial axis |axis|. */
 static int64_t overhang(const Op *conv, int axis) {
     int64_t m = op_int_at(conv, ATTR_TILE, axis, 1),
@@ -95,10 +102,14 @@ static bool in_epilogue(const Op *cluster, const Value *value) {
     return false;
 }
 
-/* Overhanging tiles write their results, and read the operands of their epilogue, beyond the map. */
-static void widen_by_overhang(Halo *halo, const Op *conv) {
-    for (int i = 0; i < 2; i++)
-        if (overhang(conv, i) > halo->after[2 + i]) halo->after[2 + i] = overhang(conv, i);
+/* Overhanging tiles write their results, and read the operands of their epilogue, beyond the map; pooled, half
+ * as far. */
+static void widen_by_overhang(Halo *halo, const Op *conv, bool pooled) {
+    for (int i = 0; i < 2; i++) {
+        int64_t elements = overhang(conv, i);
+        if (pooled) elements = (elements + expr_value(conv->results[0]->type.dims[2 + i]) % 2) / 2;
+        if (elements > halo->after[2 + i]) halo->after[2 + i] = elements;
+    }
 }
 
 static bool joins(const Op *op, const Value *value);
@@ -139,9 +150,11 @@ static Halo halo_for(const Block *block, const Value *value) {
         const Op *conv = scheduled_conv(op);
         if (!conv) continue;
         if (conv->operands[0] == value) widen(&halo, conv);
-        if (conv->kind == OP_WINOGRAD &&
-            (op->results[0] == value || (value->type.rank == 4 && in_epilogue(op, value))))
-            widen_by_overhang(&halo, conv);
+        if (conv->kind != OP_WINOGRAD) continue;
+        if (op->results[0] == value)
+            widen_by_overhang(&halo, conv, is_pooled(op));
+        else if (value->type.rank == 4 && in_epilogue(op, value))
+            widen_by_overhang(&halo, conv, false);
     }
     return halo;
 }

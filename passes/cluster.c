@@ -4,10 +4,12 @@
  *            %2 = relu %1                          %1 = conv %x, @w, @b
  *                                                  %2 = relu %1
  *                                                  yield %2 }
+ * A pooling of 2 x 2 elements joins the Winograd convolution before it, whose tiles of even size hold its windows
+ * whole; the map itself is then never stored.
  * Built from the last op backwards: an op joins when every use of it lies inside, it has the root's extents,
  * and there is no second anchor. Sound: what moves down to the root's place is used nowhere else. Other
  * operands of the region are defined before the root. Quadratic in the ops of a block. */
-#include "passes/passes.h"
+#include "passes/convolution_cost.h"
 
 #include <string.h>
 
@@ -126,8 +128,47 @@ static void cluster_block(Module *module, const PassOptions *options, Block *blo
     }
 }
 
+/* ---- Poolings ---- */
+
+/* The Winograd convolution, alone or in a cluster, whose tiles hold the windows of |pool|; else NULL. */
+static Op *tiles_before(const Op *pool) {
+    const Value *map = pool->operands[0];
+    Op *op = map->kind == VALUE_RESULT ? map->op : NULL;
+    if (!op || op->parent != pool->parent || block_count_uses(op->parent, map) != 1) return NULL;
+    const Op *anchor = op;
+    if (op->kind == OP_CLUSTER)
+        for (anchor = op->body->first; anchor->kind != OP_WINOGRAD && anchor->next;) anchor = anchor->next;
+    return anchor->kind == OP_WINOGRAD && op_int_at(anchor, ATTR_TILE, 0, 1) % 2 == 0 ? op : NULL;
+}
+
+static void join_pool(Module *module, Op *producer, Op *pool) {
+    if (producer->kind != OP_CLUSTER) {
+        Growth lone = {
+            .module = module, .root = producer, .anchor = producer, .count = 1, .members = {producer}};
+        producer = form(&lone);
+    }
+    Op *yield = block_terminator(producer->body);
+    block_replace_uses(pool->parent, pool->results[0], producer->results[0]);
+    op_remove(pool);
+    pool->operands[0] = yield->operands[0];
+    op_insert_before(yield, pool);
+    yield->operands[0] = pool->results[0];
+    producer->results[0]->type = pool->results[0]->type;
+}
+
+static void join_pools(Module *module, Block *block) {
+    for (Op *op = block->first, *next; op; op = next) {
+        next = op->next;
+        if (op->kind == OP_SCAN) join_pools(module, op->body);
+        Op *producer = pools_pairs(op) ? tiles_before(op) : NULL;
+        if (producer && producer->result_count == 1) join_pool(module, producer, op);
+    }
+}
+
 bool pass_cluster(Module *module, const PassOptions *options) {
-    for (int i = 0; i < module->entries.count; i++)
+    for (int i = 0; i < module->entries.count; i++) {
         cluster_block(module, options, module->entries.items[i]->block);
+        join_pools(module, module->entries.items[i]->block);
+    }
     return true;
 }

@@ -10,6 +10,36 @@ static int64_t extent(const Type *type, int axis) {
     return expr_is_constant(type->dims[axis], &value) ? value : 0;
 }
 
+bool pools_pairs(const Op *op) {
+    if ((op->kind != OP_MAX_POOL && op->kind != OP_AVG_POOL) || op->operands[0]->type.rank != 4) return false;
+    for (int i = 0; i < 2; i++)
+        if (op_int_at(op, ATTR_KERNEL, i, 1) != 2 || op_int_at(op, ATTR_STRIDE, i, 2) != 2 ||
+            op_int_at(op, ATTR_DILATION, i, 1) != 1 || op_int_at(op, ATTR_PADDING, 2 * i, 0) ||
+            op_int_at(op, ATTR_PADDING, 2 * i + 1, 0))
+            return false;
+    return op_attr(op, ATTR_KERNEL)->count == 2 && !op_int(op, ATTR_CEIL_MODE, 0);
+}
+
+/* The only op that reads |value|; NULL: there are several, or none of its block. */
+static const Op *only_reader(const Value *value) {
+    const Block *block = value->op->parent;
+    const Op *found = NULL;
+    if (block_count_uses(block, value) != 1) return NULL;
+    for (const Op *op = value->op->next; op && !found; op = op->next)
+        for (int i = 0; i < op->operand_count; i++)
+            if (op->operands[i] == value) found = op;
+    return found;
+}
+
+/* Whether pointwise work on the result of |conv| ends in a pooling that its tiles may hold. */
+static bool is_pooled(const Op *conv) {
+    const Op *op = only_reader(conv->results[0]);
+    while (op && op_infos[op->kind].traits & OP_POINTWISE &&
+           type_equal(&op->results[0]->type, &conv->results[0]->type))
+        op = only_reader(op->results[0]);
+    return op && pools_pairs(op);
+}
+
 int64_t convolution_blocks_after(const ConvolutionLayer *layer, int axis) {
     const Op *conv = layer->conv;
     int64_t blocks = extent(&conv->results[0]->type, 2 + axis) + layer->taps - 1;
@@ -29,7 +59,8 @@ bool convolution_describe(Op *conv, ConvolutionLayer *out) {
                               .width = extent(y, 3),
                               .taps = (kernel + stride - 1) / stride,
                               .stride = stride,
-                              .kernel = kernel};
+                              .kernel = kernel,
+                              .pooled = is_pooled(conv)};
     if (extent(w, 3) != kernel || out->taps < 3 || out->taps > 5 || op_int(conv, ATTR_GROUPS, 1) != 1)
         return false;
     for (int i = 0; i < 2; i++)
@@ -54,7 +85,10 @@ static double winograd_time(const ConvolutionLayer *layer, int m) {
     double transforms = tiles * points * (lanes + (double)layer->outputs) / 16 * 4.5e-10 * (n / 6) * 6;
     bool copied = layer->stride > 1 || layer->inputs % 16 != 0;
     double copy = copied ? (double)(layer->height * layer->width) * lanes * 0.6e-9 : 0;
-    return fmax(products, weights) + transforms + copy;
+    /* A pooling stays outside of tiles of odd size: the map is stored and read. */
+    double map = (double)(layer->outputs * layer->height * layer->width) * 4;
+    double pool = layer->pooled && m % 2 ? 2 * map / 17e9 : 0;
+    return fmax(products, weights) + transforms + copy + pool;
 }
 
 static double direct_terms(const ConvolutionLayer *layer) {

@@ -11,7 +11,11 @@ typedef struct ConvolutionLayer {
     Op *conv;
     int64_t inputs, outputs, height, width; /* channels; extents of the result */
     int taps, stride, kernel;               /* kernel: the taps of |conv| itself */
+    bool pooled;                            /* pools_pairs follows */
 } ConvolutionLayer;
+
+/* Windows of 2 x 2, one beside the other, all inside the map. */
+bool pools_pairs(const Op *op);
 
 /* Whether Winograd's algorithms may compute |conv|: a static map, constant square kernels of 3 to 5 taps (with
  * a stride, of as many times the stride), one group, at least 12 input and 32 output channels, these in whole

@@ -22,6 +22,7 @@ typedef struct WinogradKernel {
     int items;
     int64_t chunk;
     bool prefetch;
+    const Op *pool; /* of 2 x 2 results, at the end of the cluster; NULL: none */
 } WinogradKernel;
 
 /* ---- Linear combinations of tiles ---- */
@@ -237,6 +238,77 @@ static void multiply(WinogradKernel *k, const TileBlock *block, const Expr *pane
     kernel->body = outer;
 }
 
+/* Where a tile of results is being written; |local| holds its columns, transformed. */
+typedef struct OutputTile {
+    const Expr *h, *w, *channel;
+    Buffer *local;
+    TileShape shape;
+} OutputTile;
+
+/* The m values of one row of the tile. */
+static void transform_row(WinogradKernel *k, const OutputTile *output, const Expr *row, Tile **out) {
+    Kernel *kernel = k->kernel;
+    Tile *in[WINOGRAD_SIZE_MAX] = {0}, *bias = NULL;
+    for (int j = 0; j < k->w.n; j++) {
+        Access access = local_access(k, output->local, row, n_of(k, j));
+        in[j] = kernel_load(kernel, &access, output->shape);
+    }
+    transform_by_columns(kernel, k->w.at, k->w.m, k->w.n, in, out);
+    if (!k->b) return;
+    Coordinates at = {{output->channel}};
+    Access access = kernel_access(kernel, k->b, &k->op->operands[2]->type, &at);
+    bias = kernel_load(kernel, &access, output->shape);
+    for (int j = 0; j < k->w.m; j++) out[j] = kernel_map(kernel, OP_ADD, bias->dtype, out[j], bias);
+}
+
+static Coordinates output_at(const WinogradKernel *k, const TileBlock *block, const OutputTile *output,
+                             const Expr *row, int column) {
+    ExprTable *exprs = k->kernel->lowering->exprs;
+    return (Coordinates){{block->batch, output->channel, expr_add(exprs, output->h, row),
+                          expr_add_constant(exprs, output->w, column)}};
+}
+
+static void finish_rows(WinogradKernel *k, const TileBlock *block, const OutputTile *output) {
+    Tile *out[WINOGRAD_SIZE_MAX] = {0};
+    const Expr *row = kernel_for(k->kernel, "i", n_of(k, 0), n_of(k, k->w.m));
+    transform_row(k, output, row, out);
+    for (int j = 0; j < k->w.m; j++) {
+        Coordinates at = output_at(k, block, output, row, j);
+        kernel_finish_tile(k->kernel, k->op->results[0], out[j], &at);
+    }
+}
+
+/* Two rows at a time: the epilogue of each element, then the pooling, whose sums go in the order in which it
+ * would read them. */
+static void pool_rows(WinogradKernel *k, const TileBlock *block, const OutputTile *output) {
+    Kernel *kernel = k->kernel;
+    ExprTable *exprs = kernel->lowering->exprs;
+    const Value *map = k->pool->operands[0], *result = cluster_result(kernel->cluster, 0);
+    bool max = k->pool->kind == OP_MAX_POOL;
+    Tile *total[WINOGRAD_SIZE_MAX / 2] = {0};
+    const Expr *pair = kernel_for(kernel, "i", n_of(k, 0), n_of(k, k->w.m / 2));
+    for (int i = 0; i < 2; i++) {
+        Tile *out[WINOGRAD_SIZE_MAX] = {0};
+        const Expr *row = expr_add_constant(exprs, expr_scale(exprs, pair, 2), i);
+        transform_row(k, output, row, out);
+        for (int j = 0; j < k->w.m; j++) {
+            Coordinates at = output_at(k, block, output, row, j);
+            Tile *value = kernel_value_at(kernel, map, k->op->results[0], out[j], &at, output->shape),
+                 **sum = &total[j / 2];
+            *sum = *sum ? kernel_map(kernel, max ? OP_MAX : OP_ADD, value->dtype, *sum, value) : value;
+        }
+    }
+    for (int j = 0; j < k->w.m / 2; j++) {
+        if (!max)
+            total[j] = kernel_map(kernel, OP_MUL, total[j]->dtype, total[j],
+                                  kernel_constant(kernel, total[j]->dtype, 0.25, output->shape));
+        Coordinates at = {{block->batch, output->channel,
+                           expr_add(exprs, expr_floordiv(exprs, output->h, n_of(k, 2)), pair),
+                           expr_add_constant(exprs, expr_floordiv(exprs, output->w, n_of(k, 2)), j)}};
+        kernel_store_result(kernel, result, total[j], &at);
+    }
+}
+
 static void transform_output(WinogradKernel *k, const TileBlock *block, const Expr *panel_low,
                              const Expr *panel_high) {
     Kernel *kernel = k->kernel;
@@ -268,23 +340,11 @@ static void transform_output(WinogradKernel *k, const TileBlock *block, const Ex
         kernel_store(kernel, out[i], &access);
     }
     kernel->body = inner;
-    const Expr *row = kernel_for(kernel, "i", n_of(k, 0), n_of(k, m));
-    for (int j = 0; j < n; j++) {
-        Access access = local_access(k, local, row, n_of(k, j));
-        in[j] = kernel_load(kernel, &access, shape);
-    }
-    transform_by_columns(kernel, k->w.at, m, n, in, out);
-    Tile *bias = NULL;
-    if (k->b) {
-        Coordinates at = {{channel}};
-        Access access = kernel_access(kernel, k->b, &k->op->operands[2]->type, &at);
-        bias = kernel_load(kernel, &access, shape);
-    }
-    for (int j = 0; j < m; j++) {
-        Coordinates at = {{block->batch, channel, expr_add(exprs, h, row), expr_add_constant(exprs, w, j)}};
-        Tile *value = bias ? kernel_map(kernel, OP_ADD, bias->dtype, out[j], bias) : out[j];
-        kernel_finish_tile(kernel, k->op->results[0], value, &at);
-    }
+    OutputTile output = {.h = h, .w = w, .channel = channel, .local = local, .shape = shape};
+    if (k->pool)
+        pool_rows(k, block, &output);
+    else
+        finish_rows(k, block, &output);
     kernel->body = outer;
 }
 
@@ -325,6 +385,8 @@ static WinogradKernel describe(Kernel *kernel, const Op *op, const Schedule *sch
     k.items = schedule->items ? schedule->items : 1;
     k.chunk = schedule->chunk;
     k.prefetch = schedule->prefetch & PREFETCH_WEIGHTS;
+    const Value *yield = cluster_yield(kernel->cluster, 0);
+    if (yield->kind == VALUE_RESULT && op_infos[yield->op->kind].traits & OP_WINDOW) k.pool = yield->op;
     return k;
 }
 
