@@ -40,6 +40,16 @@ def check_lengths(library):
             require(f"{name}, {steps} steps, lengths {lengths}", got, (status, status != 0))
 
 
+def check_attention(library):
+    """Nothing to look at is outside, too."""
+    for steps, lengths, status in [(7, [1, 7], 0), (7, [8, 1], INDEX), (7, [7, 0], INDEX), (7, [-1, 7], INDEX),
+                                   (7, [-2**31, 7], INDEX), (1, [1, 2**31 - 1], INDEX), (1, [1, 1], 0)]:
+        inputs = [np.ones((2, 9), np.float32), np.ones((2, steps, 9), np.float32), np.array(lengths, np.int32)]
+        for name, rows in [("look_once", [2]), ("look_on", [4, 2])]:
+            got = call(library, name, inputs, {b"N": 2, b"T": steps}, [(*rows, 9), (*rows, steps)], None)
+            require(f"{name}, {steps} steps, lengths {lengths}", got, (status, status != 0))
+
+
 def check_state(library):
     x = [np.ones((3, 5), np.float32)]
     address = library.state.address
@@ -52,6 +62,7 @@ def main():
     work, flags = sys.argv[1], sys.argv[2:]
     library = library_make("relations.tn", "relations", work, *flags, weights=weights_make("relations.tn", work))
     check_lengths(library)
+    check_attention(library)
     check_state(library)
     print("all told", *flags)
 
