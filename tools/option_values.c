@@ -89,6 +89,7 @@ const char *option_value_expected(Arena *arena, int id, const char *value, char 
     case OPTION_NUMERICS: words = "exact default fast"; break;
     case OPTION_MAX_WEIGHTS:
         return option_bytes(value) >= 0 ? NULL : "a number of bytes, perhaps followed by K, M or G";
+    case OPTION_DUMP_PHASES: return value[0] ? NULL : "a directory";
     case OPTION_CHANNELS: words = "rgb bgr"; break;
     case OPTION_THREADS:
         if (command != 'C') return is_whole(value, 1, 1024) ? NULL : "a number of threads, 1 to 1024";
@@ -112,6 +113,7 @@ const char *option_value_expected(Arena *arena, int id, const char *value, char 
     case OPTION_PREFIX: return is_name(value) ? NULL : "a C name";
     case OPTION_PRINT_BEFORE:
     case OPTION_PRINT_AFTER: return pass_find(value) ? NULL : "a pass, as `tenon explain passes` lists them";
+    case OPTION_PASSES:
     case OPTION_SKIP: return passes_expected(arena, value);
     }
     return !words || is_one_of(value, words) ? NULL : arena_printf(arena, "one of: %s", words);

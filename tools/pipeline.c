@@ -186,10 +186,22 @@ static void print_graph(const Pipeline *pipeline, const char *when, const char *
     text_deinit(&text);
 }
 
+/* One level, as mkdir does it. */
+static bool make_folder(Pipeline *pipeline, const char *path) {
+    if (mkdir(path, 0777) == 0 || errno == EEXIST) return true;
+    int error = errno;
+    Diagnostic *diagnostic = diagnose_error(pipeline->diagnostics, E0601, (Span){0},
+                                            "%s: the directory cannot be made: %s", path, strerror(error));
+    if (error == ENOENT)
+        diagnostic_note(diagnostic, (Span){0}, "there is no directory '%s'",
+                        dirname(arena_strdup(pipeline->arena, path)));
+    return false;
+}
+
 bool pipeline_dump(Pipeline *pipeline, const char *name, const char *suffix, const Text *text) {
     const char *folder = pipeline->options->values[OPTION_DUMP_PHASES];
     if (!folder) return true;
-    mkdir(folder, 0777);
+    if (pipeline->phase == 0 && !make_folder(pipeline, folder)) return false;
     const char *path = arena_printf(pipeline->arena, "%s/%02d-%s%s", folder, pipeline->phase++, name, suffix);
     FILE *file = fopen(path, "w");
     bool good = file && fwrite(text->bytes, 1, text->length, file) == text->length;
@@ -243,15 +255,8 @@ bool pipeline_run_passes(Pipeline *pipeline) {
     if (chosen) {
         int count;
         const char **names = options_list(pipeline->arena, chosen, &count);
-        for (int i = 0; i < count; i++) {
-            const PassInfo *pass = pass_find(names[i]);
-            if (!pass) {
-                diagnose_error(pipeline->diagnostics, E0606, (Span){0},
-                               "there is no pass '%s'; `tenon explain passes` lists them", names[i]);
-                return false;
-            }
-            if (!run_pass(pipeline, pass)) return false;
-        }
+        for (int i = 0; i < count; i++)
+            if (!run_pass(pipeline, pass_find(names[i]))) return false;
         return true;
     }
     for (int i = 0; i < pass_count; i++) {

@@ -9,6 +9,7 @@ COMMANDS = {"compile": "C", "run": "R", "opt": "O", "verify": "V", "bench": "B",
             "explain": "X"}
 WRONG_VALUES = {"optimize": "9", "cpu-check": "maybe", "g": "x", "diagnostics": "xml", "color": "blue", "error-limit": "0",
                 "threads": "-1", "seed": "x", "tolerance": "x", "min-time": "0", "flops": "many", "prefix": "3d", "skip": "nothing",
+                "passes": "nothing", "dump-phases": "",
                 "print-ir-before": "x", "numerics": "some", "max-weights": "-1", "print-ir-after": "x", "define": "x", "dim": "x",
                 "resize": "0", "crop": "3x", "mean": "1,2", "std": "0", "scale": "-1", "channels": "gbr", "pixel-limit": "0",
                 "top": "y=", "emit": "object"}
