@@ -279,24 +279,8 @@ static const char *named_beside(Arena *arena, const char *input, const char *suf
                         suffix);
 }
 
-static bool is_weights_file(const char *path) {
-    static const char *const suffixes[] = {".safetensors", ".npz", ".npy"};
-    const char *suffix = strrchr(path, '.');
-    for (size_t i = 0; suffix && i < sizeof suffixes / sizeof *suffixes; i++)
-        if (strcmp(suffix, suffixes[i]) == 0) return true;
-    return false;
-}
-
 static bool check_use(Pipeline *pipeline, OutputKind kind, const char *path) {
     const Options *options = pipeline->options;
-    if (is_weights_file(pipeline->input)) {
-        Diagnostic *error = diagnose_error(pipeline->diagnostics, E0101, (Span){0},
-                                           "%s: a file of weights, not a network", pipeline->input);
-        diagnostic_note(error, (Span){0},
-                        "a network takes it by --weights=%s; tenon new %s writes a first one",
-                        pipeline->input, pipeline->input);
-        return false;
-    }
     if (kind == KIND_NONE && !options->values[OPTION_OUTPUT]) {
         diagnose_error(
             pipeline->diagnostics, E0607, (Span){0},

@@ -40,9 +40,27 @@ static bool read_schedules(Pipeline *pipeline) {
     return pipeline->passes.schedules != NULL;
 }
 
+static bool ends_with(const char *text, const char *suffix) {
+    size_t length = strlen(text), tail = strlen(suffix);
+    return length >= tail && strcmp(text + length - tail, suffix) == 0;
+}
+
+bool input_is_network(Diagnostics *diagnostics, const char *path) {
+    static const char *const weights[] = {".safetensors", ".npz", ".npy"};
+    bool is_network = true;
+    for (size_t i = 0; i < sizeof weights / sizeof *weights; i++) is_network &= !ends_with(path, weights[i]);
+    if (is_network) return true;
+    Diagnostic *error =
+        diagnose_error(diagnostics, E0101, (Span){0}, "%s: a file of weights, not a network", path);
+    diagnostic_note(error, (Span){0}, "a network takes it by --weights=%s; tenon new %s writes a first one",
+                    path, path);
+    return false;
+}
+
 bool pipeline_init(Pipeline *pipeline, Arena *arena, Diagnostics *diagnostics, const Options *options,
                    const char *input) {
     *pipeline = (Pipeline){.arena = arena, .diagnostics = diagnostics, .options = options, .input = input};
+    if (!input_is_network(diagnostics, input)) return false;
     const char *march = options->values[OPTION_MARCH], *schedule = options->values[OPTION_SCHEDULE_TARGET];
     const char *level = options->values[OPTION_OPTIMIZE];
     text_init(&pipeline->explanations);
@@ -66,11 +84,6 @@ bool pipeline_init(Pipeline *pipeline, Arena *arena, Diagnostics *diagnostics, c
 }
 
 /* ---- Loading ---- */
-
-static bool ends_with(const char *text, const char *suffix) {
-    size_t length = strlen(text), tail = strlen(suffix);
-    return length >= tail && strcmp(text + length - tail, suffix) == 0;
-}
 
 static BuildOptions build_options(const Pipeline *pipeline, bool placeholder_weights) {
     const Options *options = pipeline->options;

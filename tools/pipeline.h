@@ -22,6 +22,7 @@ typedef struct Pipeline {
 } Pipeline;
 
 /* Each returns false after reporting. */
+bool input_is_network(Diagnostics *diagnostics, const char *path); /* by its suffix: no file of weights */
 bool pipeline_init(Pipeline *pipeline, Arena *arena, Diagnostics *diagnostics, const Options *options,
                    const char *input);
 bool pipeline_load(Pipeline *pipeline, bool placeholder_weights); /* .tn, or .tir of either IR */

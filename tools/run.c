@@ -86,6 +86,7 @@ int command_run(Arena *arena, Diagnostics *diagnostics, const Options *options) 
     }
     const char *path = options->words.items[0], *threads = options->values[OPTION_THREADS];
     Top top;
+    if (!input_is_network(diagnostics, path)) return 1;
     if (!top_read(arena, diagnostics, options, &top)) return 1;
     bool is_source = ends_with(path, ".tn") || ends_with(path, ".tir");
     if (!options_fit(diagnostics, options, !is_source)) return 1;
@@ -106,6 +107,7 @@ int command_bench(Arena *arena, Diagnostics *diagnostics, const Options *options
         fprintf(stderr, "tenon: bench takes a library\n");
         return 2;
     }
+    if (!input_is_network(diagnostics, options->words.items[0])) return 1;
     const char *threads = options->values[OPTION_THREADS], *seconds = options->values[OPTION_MIN_TIME],
                *flops = options->values[OPTION_FLOPS];
     BenchLibraryOptions bench = {.library = options->words.items[0],

@@ -48,6 +48,7 @@ int command_opt(Arena *arena, Diagnostics *diagnostics, const Options *options) 
 
 static int format_one(Arena *arena, Diagnostics *diagnostics, const char *path, const char *output) {
     const char *error;
+    if (!input_is_network(diagnostics, path)) return 1;
     SourceFile *source = source_read(arena, path, 16 << 20, &error);
     if (!source) {
         diagnose_error(diagnostics, E0101, (Span){0}, "cannot read '%s': %s", path, error);
