@@ -2,8 +2,12 @@
  * its weights and bias. Batch normalisation at inference is one of each.
  *   before   %1 = conv %x, @w, @b        after   @w.mul = recipe { mul @w, @s as [O, 1, 1, 1] }
  *            %2 = mul %1, @s                     %2 = conv %x, @w.mul, @b.mul
- * Sound up to rounding: (w * s) is rounded once, at compile time. Needs the layer's result to have this one
- * use. */
+ * An addition to a sum, one side of which is a linear layer, goes into that layer, too:
+ *   before   %1 = linear %h, @u             after   %1 = linear %h, @u, @b
+ *            %2 = add %a, %1                        %2 = add %a, %1
+ *            %3 = add %2, @b
+ * Sound up to rounding: (w * s) is rounded once, at compile time, and sums of floats may be taken in another
+ * order. Needs the layer's result, and that of the sum, to have this one use. */
 #include "passes/passes.h"
 
 #include "ir/shapes/infer.h"
@@ -12,6 +16,7 @@ typedef struct Affine {
     Module *module;
     Op *op; /* the multiplication or addition */
     Op *layer;
+    Op *sum;     /* the addition between them; NULL: |op| is on the layer's result itself */
     int channel; /* axis of the layer's result */
     Value *factor;
 } Affine;
@@ -39,24 +44,46 @@ static bool is_per_channel(const Value *factor, const Type *result, int channel)
     return true;
 }
 
-static bool match(Affine *a, int side) {
-    Value *sum = a->op->operands[side];
-    if (a->op->kind == OP_SUB && side == 1) return false;
-    if (sum->kind != VALUE_RESULT || sum->op->parent != a->op->parent) return false;
-    a->layer = sum->op;
-    if (a->layer->kind != OP_CONV && a->layer->kind != OP_LINEAR) return false;
-    if (a->layer->operands[1]->kind != VALUE_CONSTANT) return false;
-    if (a->layer->operand_count > 2 && a->layer->operands[2]->kind != VALUE_CONSTANT) return false;
-    const Type *type = &sum->type, *w = &a->layer->operands[1]->type;
-    a->channel = a->layer->kind == OP_LINEAR ? type->rank - 1 : type->rank - (w->rank - 2) - 1;
-    a->factor = a->op->operands[!side];
+/* |value| as the result of a layer with constant weights, used once, in the block of |a->op|. */
+static bool match_layer(Affine *a, const Value *value) {
+    if (value->kind != VALUE_RESULT || value->op->parent != a->op->parent) return false;
+    Op *layer = a->layer = value->op;
+    if (layer->kind != OP_CONV && layer->kind != OP_LINEAR) return false;
+    if (layer->operands[1]->kind != VALUE_CONSTANT) return false;
+    if (layer->operand_count > 2 && layer->operands[2]->kind != VALUE_CONSTANT) return false;
+    const Type *type = &value->type, *w = &layer->operands[1]->type;
+    a->channel = layer->kind == OP_LINEAR ? type->rank - 1 : type->rank - (w->rank - 2) - 1;
     return type_equal(type, &a->op->results[0]->type) && is_per_channel(a->factor, type, a->channel) &&
-           block_count_uses(a->op->parent, sum) == 1;
+           block_count_uses(a->op->parent, value) == 1;
+}
+
+static bool match(Affine *a, int side) {
+    if (a->op->kind == OP_SUB && side == 1) return false;
+    a->factor = a->op->operands[!side];
+    return match_layer(a, a->op->operands[side]);
+}
+
+/* A layer without a bias is preferred, and then the one that was added last. */
+static bool match_sum(Affine *a, int side) {
+    const Value *value = a->op->operands[side];
+    if (a->op->kind == OP_MUL || (a->op->kind == OP_SUB && side == 1)) return false;
+    if (value->kind != VALUE_RESULT || value->op->kind != OP_ADD || value->op->parent != a->op->parent)
+        return false;
+    if (!dtype_is_float(value->type.dtype) || block_count_uses(a->op->parent, value) != 1) return false;
+    a->sum = value->op;
+    a->factor = a->op->operands[!side];
+    for (int biased = 0; biased < 2; biased++)
+        for (int term = 1; term >= 0; term--)
+            if (match_layer(a, a->sum->operands[term]) && a->layer->kind == OP_LINEAR &&
+                (a->layer->operand_count > 2) == biased)
+                return true;
+    return false;
 }
 
 /* The factor as [O], or as a single number where it has one element. */
 static Value *channel_vector(Affine *a, bool whole) {
     const Expr *outputs = a->layer->operands[1]->type.dims[0], *one = expr_constant(a->module->exprs, 1);
+    if (a->factor->type.rank == 1 && a->factor->type.dims[0] == outputs) return a->factor;
     bool scalar = type_count_max(&a->factor->type) == 1 && !expr_equals(outputs, 1);
     Value *vector = reshape(a, a->factor, scalar ? &one : &outputs, 1);
     if (!vector || !scalar || !whole) return vector;
@@ -95,7 +122,8 @@ static bool rewrite(Affine *a) {
     layer->attr_count = a->layer->attr_count;
     op_insert_before(a->layer, layer);
     if (!weights || !infer_op(a->module, layer)) return false;
-    block_replace_uses(a->op->parent, a->op->results[0], layer->results[0]);
+    if (a->sum) block_replace_uses(a->op->parent, a->layer->results[0], layer->results[0]);
+    block_replace_uses(a->op->parent, a->op->results[0], (a->sum ? a->sum : layer)->results[0]);
     op_remove(a->op);
     op_remove(a->layer);
     return true;
@@ -108,7 +136,7 @@ static bool fold_block(Module *module, Block *block) {
         if (op->body) changed |= fold_block(module, op->body);
         if (op->kind != OP_MUL && op->kind != OP_ADD && op->kind != OP_SUB) continue;
         Affine a = {.module = module, .op = op};
-        if (match(&a, 0) || match(&a, 1)) changed |= rewrite(&a);
+        if (match(&a, 0) || match(&a, 1) || match_sum(&a, 0) || match_sum(&a, 1)) changed |= rewrite(&a);
     }
     return changed;
 }

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Layers of the library, the same cells written by hand, and these unrolled: cells.py WORK FLAG..."""
+"""Layers of the library, the same cells written by hand, in two spellings, and these unrolled: cells.py WORK FLAG..."""
 import sys
 
 import numpy as np
@@ -17,6 +17,9 @@ def main():
             expected = library.call(f"{cell}_library", x=x)
             for name, y in library.call(f"{cell}_written", x=x).items():
                 require_same(f"{cell} written, {steps} steps of {rows}: {name}", y, expected[name])
+            if cell == "lstm":
+                for name, y in library.call("lstm_line", x=x).items():
+                    require_near(f"lstm in a line, {steps} steps of {rows}: {name}", y, expected[name], 1e-6)
             if steps != 5:
                 continue
             for name, y in library.call(f"{cell}_unrolled", x=x).items():
