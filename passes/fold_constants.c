@@ -11,11 +11,19 @@
 
 enum { INLINE_BYTES_MAX = 4096 };
 
+/* No dim that a call chooses decides what |op| computes, such as where it cuts. */
+static bool is_static(const Op *op) {
+    for (int i = 0; i < op->attr_count; i++)
+        for (int j = 0; op->attrs[i].exprs && j < op->attrs[i].count; j++)
+            if (!expr_is_constant(op->attrs[i].exprs[j], NULL)) return false;
+    return type_is_static(&op->results[0]->type);
+}
+
 static bool is_foldable(const Op *op) {
     if (op_infos[op->kind].traits & OP_STRUCTURE || op->kind == OP_RELAYOUT) return false;
     for (int i = 0; i < op->operand_count; i++)
         if (op->operands[i]->kind != VALUE_CONSTANT) return false;
-    return type_is_static(&op->results[0]->type);
+    return is_static(op);
 }
 
 static bool is_small(const Type *type) {

@@ -96,7 +96,6 @@ Value *emit_permute(Builder *b, Value *value, const int64_t *permutation, Span s
     return emit_end(b, op);
 }
 
-/* There is no op that reads a dim; the sum of so many ones is its value. */
 Value *emit_extent(Builder *b, const Expr *extent, DType dtype, Span span) {
     if (extent->min < 0 || extent->max > INT32_MAX) {
         build_error(b, E0228, span,
@@ -104,11 +103,10 @@ Value *emit_extent(Builder *b, const Expr *extent, DType dtype, Span span) {
                     (long long)extent->min, (long long)extent->max);
         return NULL;
     }
-    Type ones = type_make(DTYPE_I32, 1, &extent);
-    Value *full = emit_full(b, &ones, 1, span);
-    Op *op = emit_begin(b, OP_REDUCE_SUM, &full, 1, span);
+    Op *op = emit_begin(b, OP_EXTENT, NULL, 0, span);
     if (!op) return NULL;
-    op_set_ints(b->module, op, ATTR_AXES, (const int64_t[]){0}, 1);
+    op_set_exprs(b->module, op, ATTR_SHAPE, &extent, 1);
+    op_set_int(b->module, op, ATTR_DTYPE, DTYPE_I32);
     return emit_cast(b, emit_end(b, op), dtype, span);
 }
 

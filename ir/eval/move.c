@@ -23,6 +23,11 @@ void eval_EXPAND(EvalContext *context, const Op *op, Tensor *const *in, Tensor *
     tensor_move(out[0], in[0], 0, strides);
 }
 
+void eval_EXTENT(EvalContext *context, const Op *op, Tensor *const *in, Tensor *const *out) {
+    (void)in;
+    out[0]->integers[0] = eval_expr(context, op_expr_at(op, ATTR_SHAPE, 0));
+}
+
 void eval_FULL(EvalContext *context, const Op *op, Tensor *const *in, Tensor *const *out) {
     (void)context, (void)in;
     tensor_fill(out[0], op_float(op, ATTR_VALUE, 0));

@@ -47,6 +47,15 @@ bool infer_full(Module *module, Op *op) {
            infer_result(module, op, dtype, shape->count, shape->exprs);
 }
 
+bool infer_extent(Module *module, Op *op) {
+    const Attr *shape;
+    DType dtype;
+    if (!infer_shape_attr(module, op, 1, &shape) || !infer_dtype_attr(module, op, &dtype)) return false;
+    if (dtype == DTYPE_I32 || dtype == DTYPE_I64) return infer_result(module, op, dtype, 0, NULL);
+    infer_error(module, op, E0302, "gives i32 or i64");
+    return false;
+}
+
 bool infer_iota(Module *module, Op *op) {
     const Attr *shape;
     DType dtype;

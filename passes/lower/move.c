@@ -244,6 +244,16 @@ static Tile *cast_to(Kernel *kernel, Tile *tile, DType dtype) {
     return tile->dtype == dtype ? tile : kernel_map(kernel, OP_CAST, dtype, tile, NULL);
 }
 
+void lower_EXTENT(Lowering *lowering, const Op *op) {
+    Kernel kernel = kernel_begin(lowering, op);
+    const Type *type = &op->results[0]->type;
+    Buffer *target = kernel_result(&kernel, op->results[0]);
+    Access write = kernel_access(&kernel, target, type, &(Coordinates){{0}});
+    Tile *number = kernel_position(&kernel, op_expr_at(op, ATTR_SHAPE, 0), DTYPE_I64, (TileShape){1, 1, 1});
+    kernel_store(&kernel, cast_to(&kernel, number, type->dtype), &write);
+    kernel_end(&kernel);
+}
+
 void lower_IOTA(Lowering *lowering, const Op *op) {
     Kernel kernel = kernel_begin(lowering, op);
     const Type *type = &op->results[0]->type;

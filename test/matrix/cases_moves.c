@@ -100,6 +100,25 @@ void cases_FULL(Matrix *m, OpKind kind) {
     }
 }
 
+/* An input has the dim, which the entry then takes. */
+static void extent_case(Matrix *m, OpKind kind, DType dtype, const Expr *extent) {
+    case_begin(m, kind);
+    viewed_input(m, VIEW_NONE, 's', DTYPE_F32, shape_with(m, shape_of(m, 1, 0), 0, dim_n(m)));
+    Op *op = op_begin(m, kind, NULL, 0);
+    op_set_exprs(m->module, op, ATTR_SHAPE, &extent, 1);
+    op_set_int(m->module, op, ATTR_DTYPE, dtype);
+    case_end_one(m, op_end(m, op));
+}
+
+void cases_EXTENT(Matrix *m, OpKind kind) {
+    const Expr *n = dim_n(m);
+    batch_step(m);
+    extent_case(m, kind, DTYPE_I32, n);
+    extent_case(m, kind, DTYPE_I64,
+                expr_add_constant(m->module->exprs, expr_scale(m->module->exprs, n, 3), 1));
+    extent_case(m, kind, DTYPE_I64, expr_constant(m->module->exprs, 7));
+}
+
 void cases_IOTA(Matrix *m, OpKind kind) {
     for (int dtype = 1; dtype < DTYPE_BOOL; dtype++) {
         batch_step(m);

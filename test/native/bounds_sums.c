@@ -251,7 +251,7 @@ void bound_normalize(Expectation *e, const Op *op, const Bounded *in, Bounded *o
 /* ---- Moves ---- */
 
 void bound_move(Expectation *e, const Op *op, const Bounded *in, Bounded *out) {
-    if (op->kind == OP_FULL || op->kind == OP_IOTA) {
+    if (op->kind == OP_FULL || op->kind == OP_IOTA || op->kind == OP_EXTENT) {
         for (int64_t i = 0; out->value->floats && i < out->value->count; i++)
             out->error->floats[i] =
                 out->value->floats[i] == dtype_round(out->value->dtype, out->value->floats[i])

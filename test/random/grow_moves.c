@@ -47,6 +47,15 @@ Value *grow_FULL(Net *net, OpKind kind) {
     return net_finish(net, op);
 }
 
+Value *grow_EXTENT(Net *net, OpKind kind) {
+    Value *like = net_pick(net, has_axes);
+    if (!like || net->kind == NET_BATCH) return NULL;
+    Op *op = net_op(net, kind, NULL, 0);
+    op_set_exprs(net->module, op, ATTR_SHAPE, &like->type.dims[net_below(net, like->type.rank)], 1);
+    op_set_int(net->module, op, ATTR_DTYPE, net_chance(net, 50) ? DTYPE_I32 : DTYPE_I64);
+    return net_finish(net, op);
+}
+
 Value *grow_IOTA(Net *net, OpKind kind) {
     static const DType types[] = {DTYPE_F32, DTYPE_I32, DTYPE_I64, DTYPE_F64, DTYPE_U8};
     Value *like = net_pick(net, has_axes);
