@@ -7,11 +7,9 @@
  * sum in the same order. The layer not across an `until`, which may spare most steps, not out of the chunks of chunk_scans, and
  * only while all steps fit HOISTED_BYTES_MAX, so that the workspace stays bounded. The recurrent products that
  * remain read their weights once per step; these read theirs once per tile of rows. */
-#include "passes/passes.h"
+#include "passes/scan_parts.h"
 
 #include "ir/shapes/infer.h"
-
-#include <string.h>
 
 enum { HOISTED_BYTES_MAX = 16 << 20 };
 
@@ -84,34 +82,6 @@ static bool may_hoist(const Op *scan, const Op *op) {
     return steps > 1 && each < HOISTED_BYTES_MAX / bytes / steps;
 }
 
-static void *with_one_more(Module *module, const void *items, int count, int at, size_t bytes) {
-    char *grown = arena_alloc(module->arena, (size_t)(count + 1) * bytes);
-    if (at) memcpy(grown, items, (size_t)at * bytes);
-    if (count > at)
-        memcpy(grown + (size_t)(at + 1) * bytes, (const char *)items + (size_t)at * bytes,
-               (size_t)(count - at) * bytes);
-    return grown;
-}
-
-/* A further sequence of |scan|, iterated along |axis|; returns its slice inside. */
-static Value *add_sequence(Module *module, Op *scan, Value *sequence, int64_t axis, Type slice) {
-    int at = (int)op_int(scan, ATTR_SEQUENCES, 0);
-    const Attr *axes = op_attr(scan, ATTR_AXES);
-    int64_t *grown = with_one_more(module, axes->integers, axes->count, at, sizeof *grown);
-    grown[at] = axis;
-    op_set_ints(module, scan, ATTR_AXES, grown, axes->count + 1);
-    op_set_int(module, scan, ATTR_SEQUENCES, at + 1);
-    scan->operands = with_one_more(module, scan->operands, scan->operand_count++, at, sizeof *scan->operands);
-    scan->operands[at] = sequence;
-    Block *body = scan->body;
-    Value *argument = block_add_argument(module, body, slice, NULL);
-    memmove(&body->arguments[at + 1], &body->arguments[at],
-            (size_t)(body->argument_count - 1 - at) * sizeof *body->arguments);
-    body->arguments[at] = argument;
-    for (int i = 0; i < body->argument_count; i++) body->arguments[i]->index = i;
-    return argument;
-}
-
 static void hoist(Module *module, Op *scan, Op *op) {
     int index = sequence_of(scan, op);
     int64_t axis = op_int_at(scan, ATTR_AXES, index, 0);
@@ -120,7 +90,7 @@ static void hoist(Module *module, Op *scan, Op *op) {
     Op *whole = op_create(module, NULL, OP_LINEAR, operands, op->operand_count, op->span, op->path);
     op_insert_before(scan, whole);
     if (!infer_op(module, whole)) return;
-    Value *slice = add_sequence(module, scan, whole->results[0], axis, op->results[0]->type);
+    Value *slice = scan_add_sequence(module, scan, whole->results[0], axis, op->results[0]->type);
     block_replace_uses(scan->body, op->results[0], slice);
     op_remove(op);
 }

@@ -4,10 +4,12 @@
  *   after    %x = reshape %xs ..  %ys = reshape %y        (%h is %h0, %h1 is %h2, %n is 1)
  *   before   %h1, %ys = scan .. { .. yield %h2, %h2 }  %y = slice %ys {starts = [T - 1, 0]}
  *   after    %h1, %ys = scan .. { .. yield %h2, %h2 }  %y = reshape %h1
+ *   before   scan %i = iota {shape = [T]} { args (%t) .. }
+ *   after    scan 0 { args (%t) .. yield %t + 1 }
  * So a cell called for one step from within a decoder's loop is part of that loop, and many-to-one networks
- * need not keep the sequence. Sound: one step reads the initial values and its results are the last ones,
+ * need not keep the sequence, and counting to a length that the call chooses takes no memory. Sound: one step reads the initial values and its results are the last ones,
  * whatever `until` says. */
-#include "passes/passes.h"
+#include "passes/scan_parts.h"
 
 #include "ir/shapes/infer.h"
 
@@ -18,11 +20,11 @@ static Value *reshaped(Module *module, Op *place, Value *value, const Type *like
     return infer_op(module, op) ? op->results[0] : value;
 }
 
-static Value *one(Module *module, const Op *scan) {
+static Value *integer(Module *module, const Op *scan, DType dtype, int64_t value) {
     Constant *constant =
-        constant_create(module, CONSTANT_INLINE, "one", type_make(DTYPE_I32, 0, NULL), scan->span);
+        constant_create(module, CONSTANT_INLINE, "count", type_make(dtype, 0, NULL), scan->span);
     constant->integers = NEW(module->arena, int64_t);
-    constant->integers[0] = 1;
+    constant->integers[0] = value;
     return constant->value;
 }
 
@@ -46,7 +48,7 @@ static void inline_scan(Module *module, Op *scan) {
         if (i < carries)
             value = yield->operands[i];
         else if (i + 1 == scan->result_count)
-            value = one(module, scan);
+            value = integer(module, scan, DTYPE_I32, 1);
         else
             value = reshaped(module, scan, yield->operands[i], &result->type);
         block_replace_uses(outer, result, value);
@@ -91,12 +93,52 @@ static void take_carried(Module *module, Op *op) {
     op_set_exprs(module, op, ATTR_STARTS, starts, type.rank);
 }
 
+/* ---- Counting ---- */
+
+static Value *sum(Module *module, Op *place, Value *a, Value *b) {
+    Op *op = op_create(module, NULL, OP_ADD, (Value *[]){a, b}, 2, place->span, place->path);
+    op_insert_before(place, op);
+    return infer_op(module, op) ? op->results[0] : NULL;
+}
+
+/* The number of the first step: 0, or backwards the last position. */
+static Value *first_count(Module *module, Op *scan, DType dtype, bool reverse) {
+    if (!reverse) return integer(module, scan, dtype, 0);
+    const Expr *trip = op_expr_at(scan, ATTR_TRIP, 0);
+    Op *op = op_create(module, NULL, OP_EXTENT, NULL, 0, scan->span, scan->path);
+    op_set_exprs(module, op, ATTR_SHAPE, &trip, 1);
+    op_set_int(module, op, ATTR_DTYPE, dtype);
+    op_insert_before(scan, op);
+    return infer_op(module, op) ? sum(module, scan, op->results[0], integer(module, scan, dtype, -1)) : NULL;
+}
+
+/* Numbers of steps that a scan reads from memory are carried in their place; constants of a known length are
+ * left. */
+static void carry_counts(Module *module, Op *scan) {
+    bool reverse = op_int(scan, ATTR_REVERSE, 0) != 0;
+    for (int i = 0; i < op_int(scan, ATTR_SEQUENCES, 0); i++) {
+        const Value *numbers = scan->operands[i];
+        DType dtype = numbers->type.dtype;
+        Value *argument = scan->body->arguments[i];
+        if (numbers->kind != VALUE_RESULT || numbers->op->kind != OP_IOTA ||
+            !block_count_uses(scan->body, argument) || (dtype != DTYPE_I32 && dtype != DTYPE_I64) ||
+            expr_is_constant(numbers->type.dims[0], NULL))
+            continue;
+        Value *carried = scan_add_carry(module, scan, first_count(module, scan, dtype, reverse));
+        block_replace_uses(scan->body, argument, carried);
+        Op *yield = block_terminator(scan->body);
+        scan_set_next(module, scan,
+                      sum(module, yield, carried, integer(module, scan, dtype, reverse ? -1 : 1)));
+    }
+}
+
 static void simplify_block(Module *module, const PassOptions *options, Block *block) {
     for (Op *op = block->first, *next; op; op = next) {
         next = op->next;
         take_carried(module, op);
         if (op->kind != OP_SCAN) continue;
         simplify_block(module, options, op->body);
+        carry_counts(module, op);
         if (!expr_equals(op_expr_at(op, ATTR_TRIP, 0), 1)) continue;
         if (options->explain) text_printf(options->explanations, "scan @%s: one step, inlined\n", op->path);
         inline_scan(module, op);
