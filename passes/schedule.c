@@ -160,7 +160,8 @@ static Schedule direct_schedule(const TargetInfo *target, const Op *op) {
     Schedule schedule = {.variant = "direct", .vectors = vectors, .lanes = lanes};
     schedule.rows = (int)clamp(pixels, 1, clamp(rows_that_fit(target, vectors), 1, 28));
     int64_t lines = w->rank == 4 ? extent(y, y->rank - 2) : 1;
-    schedule.items = (int)items_for(2 * terms * outputs * width * lines, outputs / (vectors * lanes));
+    int64_t panels = outputs / (vectors * lanes), parts = pointwise ? pixels / schedule.rows : lines / 2;
+    schedule.items = (int)items_for(2 * terms * outputs * width * lines, panels > parts ? panels : parts);
     int64_t line_bytes = extent(w, 1) * extent(x, x->rank - 1) * 4,
             input_bytes = line_bytes * (w->rank == 4 ? extent(x, x->rank - 2) : 1);
     if (input_bytes > target->l2_bytes / 2)
@@ -219,8 +220,9 @@ static bool conv_schedule(const TargetInfo *target, const Op *op, Schedule *out)
     return true;
 }
 
-/* Products of n x n points: tiles of the map are rows. V and M of a block of tiles stay in the cache. */
-static Schedule winograd_schedule(const TargetInfo *target, const Op *op) {
+/* Products of n x n points: tiles of the map are rows. V and M of a block of tiles stay in the cache. Where
+ * threads share them, few blocks are an even number. */
+static Schedule winograd_schedule(const TargetInfo *target, const Op *op, bool shared) {
     const Type *x = &op->operands[0]->type, *u = &op->operands[1]->type, *y = &op->results[0]->type;
     int64_t m = op_int_at(op, ATTR_TILE, 0, 1), n = extent(u, 2), inputs = extent(x, 1),
             outputs = extent(u, 0);
@@ -233,6 +235,7 @@ static Schedule winograd_schedule(const TargetInfo *target, const Op *op) {
     /* Weights that stream from far away should meet a full tile of rows each time. */
     int64_t fit = clamp(budget / (n * n * (inputs + outputs) * 4), inputs >= 256 ? rows : 8, 28);
     int64_t blocks = (tiles + fit - 1) / fit;
+    if (shared && blocks > 1 && blocks < ITEMS_MAX) blocks += blocks % 2;
     schedule.block = (tiles + blocks - 1) / blocks;
     schedule.rows = (int)clamp(schedule.block, 1, rows);
     if (wants_prefetch(target, n * n * inputs * outputs * 4, schedule.block, schedule.rows))
@@ -245,7 +248,7 @@ static Schedule winograd_schedule(const TargetInfo *target, const Op *op) {
     return schedule;
 }
 
-static bool choose(const TargetInfo *target, const Op *op, Schedule *out) {
+static bool choose(const TargetInfo *target, const Op *op, bool shared, Schedule *out) {
     if (!dtype_is_float(op->results[0]->type.dtype)) return false;
     int64_t units = op->parent->parent ? gate_units(op->parent->parent) : 0;
     switch (op->kind) {
@@ -254,7 +257,7 @@ static bool choose(const TargetInfo *target, const Op *op, Schedule *out) {
         return true;
     case OP_MATMUL: *out = matmul_schedule(target, op); return true;
     case OP_CONV: return conv_schedule(target, op, out);
-    case OP_WINOGRAD: *out = winograd_schedule(target, op); return true;
+    case OP_WINOGRAD: *out = winograd_schedule(target, op, shared); return true;
     default: return false;
     }
 }
@@ -293,7 +296,7 @@ static const char *misfit(Arena *arena, const TargetInfo *target, const Op *op, 
 static bool choose_or_obey(Module *module, const PassOptions *options, const Op *op, Schedule *out,
                            bool *good) {
     const ScheduleEntry *entry = schedule_file_find(options->schedules, module->arena, op);
-    if (!choose(&options->target, op, out)) return false;
+    if (!choose(&options->target, op, options->threads, out)) return false;
     if (!options->threads || out->items < 2) out->items = 0;
     if (!entry || !entry->schedule) return true;
     const char *reason = misfit(module->arena, &options->target, op, entry->schedule, out);

@@ -284,21 +284,69 @@ static void direct_region(Convolution *c, Coordinates at, Region region, bool fl
     kernel_finish_tile(kernel, c->op->results[0], sum, &places);
 }
 
-/* The part of a work item: lines where there are enough, else panels. */
-static Region item_region(const Convolution *c, Region all, int items, bool flat) {
-    Kernel *kernel = c->kernel;
-    ExprTable *exprs = kernel->lowering->exprs;
-    const Expr *count = number(kernel, items), *q = c->item, *next = expr_add_constant(exprs, q, 1);
-    bool lines = !flat && all.high->min >= 2 * items;
-    const Expr *extent = lines ? all.high : all.panel_high;
-    const Expr *low = expr_floordiv(exprs, expr_mul(exprs, q, extent), count);
-    const Expr *high = expr_floordiv(exprs, expr_mul(exprs, next, extent), count);
-    if (lines) return (Region){all.panel_low, all.panel_high, low, high};
-    return (Region){low, high, all.low, all.high};
+/* What the work items of a direct convolution divide: panels, super-tiles, or lines; for a pointwise one, whose
+ * lines are one row, tiles of pixels. */
+typedef enum Division { BY_PANELS, BY_BLOCKS, BY_LINES, BY_TILES } Division;
+
+static int64_t known(const Expr *expr) { return expr->min == expr->max ? expr->min : 0; }
+
+/* Panels where the weights are larger than the map, so that each item reads its own; else places, where there
+ * are enough. */
+static Division choose_division(const Convolution *c, const Region *all, const Schedule *schedule,
+                                bool flat) {
+    int64_t items = schedule->items, places = known(all->high), panels = known(all->panel_high);
+    bool heavy = panel_terms(c) * expr_value(c->w_type->dims[0]) > type_count_max(c->x_type);
+    if (heavy && panels >= items) return BY_PANELS;
+    if (schedule->block && places / schedule->block >= items) return BY_BLOCKS;
+    if (!flat && places >= 2 * items) return BY_LINES;
+    if (panels >= items) return BY_PANELS;
+    if (flat) return places / schedule->rows >= items ? BY_TILES : BY_PANELS;
+    return places >= items ? BY_LINES : BY_PANELS;
 }
 
-/* Tiles of pixels x output channels, super-tiles of lines outside the panels where the whole map leaves the
- * cache. */
+/* The part of a work item. */
+static Region item_region(const Convolution *c, Region all, const Schedule *schedule, Division division) {
+    Kernel *kernel = c->kernel;
+    ExprTable *exprs = kernel->lowering->exprs;
+    const Expr *items = number(kernel, schedule->items), *next = expr_add_constant(exprs, c->item, 1);
+    int64_t unit = division == BY_BLOCKS ? schedule->block : division == BY_TILES ? schedule->rows : 1;
+    const Expr *extent = division == BY_PANELS ? all.panel_high : all.high,
+               *units = expr_ceildiv(exprs, extent, number(kernel, unit));
+    const Expr *low = expr_floordiv(exprs, expr_mul(exprs, c->item, units), items),
+               *high = expr_floordiv(exprs, expr_mul(exprs, next, units), items);
+    low = expr_scale(exprs, low, unit);
+    high = unit == 1 ? high : expr_min(exprs, expr_scale(exprs, high, unit), extent);
+    if (division == BY_PANELS) return (Region){low, high, all.low, all.high};
+    return (Region){all.panel_low, all.panel_high, low, high};
+}
+
+/* Super-tiles of lines (or pixels) outside the panels. */
+static void lower_blocks(Convolution *c, Coordinates at, Region region, int64_t block, bool flat) {
+    Kernel *kernel = c->kernel;
+    ExprTable *exprs = kernel->lowering->exprs;
+    LoopBody *outer = kernel->body;
+    Region part = region;
+    int64_t count = known(expr_sub(exprs, region.high, region.low)), rest = count % block;
+    if (count) {
+        const Expr *b = kernel_for(kernel, "b", number(kernel, 0), number(kernel, count / block));
+        part.low = expr_add(exprs, region.low, expr_scale(exprs, b, block));
+        part.high = expr_add_constant(exprs, part.low, block);
+        direct_region(c, at, part, flat);
+        kernel->body = outer;
+        part.low = expr_add_constant(exprs, region.low, count - rest);
+        part.high = region.high;
+        if (rest) direct_region(c, at, part, flat);
+        return;
+    }
+    const Expr *size = number(kernel, block),
+               *blocks = expr_ceildiv(exprs, expr_sub(exprs, region.high, region.low), size);
+    const Expr *b = kernel_for(kernel, "b", number(kernel, 0), blocks);
+    part.low = expr_add(exprs, region.low, expr_scale(exprs, b, block));
+    part.high = expr_min(exprs, expr_add(exprs, part.low, size), region.high);
+    direct_region(c, at, part, flat);
+}
+
+/* Tiles of pixels x output channels, super-tiles where the whole map leaves the cache. */
 static void lower_direct(Convolution *c, const Schedule *schedule) {
     Kernel *kernel = c->kernel;
     ExprTable *exprs = kernel->lowering->exprs;
@@ -307,24 +355,16 @@ static void lower_direct(Convolution *c, const Schedule *schedule) {
     if (flat) extent = expr_mul(exprs, extent, c->axes[1].count);
     const Expr *panels = expr_ceildiv(exprs, c->type->dims[c->first - 1], number(kernel, kernel->width));
     Region region = {zero, panels, zero, extent};
-    if (c->item) region = item_region(c, region, schedule->items, flat);
+    Division division = c->item ? choose_division(c, &region, schedule, flat) : BY_PANELS;
+    if (c->item) region = item_region(c, region, schedule, division);
     Coordinates at;
     if (c->first == 2) at.at[0] = kernel_for(kernel, "n", zero, c->type->dims[0]);
-    int64_t count, block = schedule->block;
-    if (!block || !expr_is_constant(region.low, NULL) || !expr_is_constant(region.high, &count) ||
-        count <= block) {
+    bool blocked = schedule->block && known(extent) > schedule->block &&
+                   (division == BY_PANELS || division == BY_BLOCKS);
+    if (blocked)
+        lower_blocks(c, at, region, schedule->block, flat);
+    else
         direct_region(c, at, region, flat);
-        return;
-    }
-    LoopBody *outer = kernel->body;
-    Region part = region;
-    part.low = expr_scale(exprs, kernel_for(kernel, "b", zero, number(kernel, count / block)), block);
-    part.high = expr_add_constant(exprs, part.low, block);
-    direct_region(c, at, part, flat);
-    kernel->body = outer;
-    part.low = number(kernel, count / block * block);
-    part.high = region.high;
-    if (count % block) direct_region(c, at, part, flat);
 }
 
 /* One filter per channel: lanes are channels, rows are pixels of a line, and both operands of a tap are

@@ -2,6 +2,8 @@
  * the columns that lie before the map, then the map's, then those behind it. */
 #include "passes/lower/lower.h"
 
+enum { SHARED_ELEMENTS_MIN = 1 << 16 };
+
 typedef struct Blocks {
     Kernel *kernel;
     const Op *op;
@@ -95,8 +97,11 @@ void lower_SPACE_TO_DEPTH(Lowering *lowering, const Op *op) {
     const Expr *zero = number(&kernel, 0), *low, *high;
     kernel.width = 1;
     kernel_fill_padding(&kernel, op->results[0]);
+    int rows = (int)op_int_at(op, ATTR_STRIDE, 0, 1);
+    bool shared = lowering->options->threads && type_count_max(b.type) >= SHARED_ELEMENTS_MIN;
+    const Expr *i =
+        shared ? kernel_parallel(&kernel, rows) : kernel_for(&kernel, "i", zero, number(&kernel, rows));
     const Expr *batch = kernel_for(&kernel, "n", zero, b.type->dims[0]);
-    const Expr *i = kernel_for(&kernel, "i", zero, number(&kernel, op_int_at(op, ATTR_STRIDE, 0, 1)));
     positions_inside(&b, 0, i, &low, &high);
     write_lines(&b, batch, i, zero, low, true);
     write_lines(&b, batch, i, low, high, false);

@@ -400,12 +400,13 @@ static void lower_items(WinogradKernel *k) {
     const Expr *q = k->items > 1 ? kernel_parallel(kernel, k->items) : n_of(k, 0),
                *next = expr_add_constant(exprs, q, 1), *items = n_of(k, k->items);
     TileBlock block = {.item = q, .count = k->block};
-    bool by_blocks = whole + (rest > 0) > 1;
+    int64_t blocks = whole + (rest > 0);
+    bool by_blocks = blocks > 1;
     const Expr *panel_low = n_of(k, 0), *panel_high = n_of(k, panels), *low = n_of(k, 0),
                *high = n_of(k, whole);
     if (k->items > 1 && by_blocks) {
-        low = expr_floordiv(exprs, expr_scale(exprs, q, whole), items);
-        high = expr_floordiv(exprs, expr_scale(exprs, next, whole), items);
+        low = expr_floordiv(exprs, expr_scale(exprs, q, blocks), items);
+        high = expr_min(exprs, expr_floordiv(exprs, expr_scale(exprs, next, blocks), items), n_of(k, whole));
     } else if (k->items > 1) {
         panel_low = expr_floordiv(exprs, expr_scale(exprs, q, panels), items);
         panel_high = expr_floordiv(exprs, expr_scale(exprs, next, panels), items);
@@ -416,7 +417,7 @@ static void lower_items(WinogradKernel *k) {
     lower_tile_block(k, &block, panel_low, panel_high);
     kernel->body = outer;
     if (!rest) return;
-    /* The last item takes the tiles that are left over; otherwise every item, for its panels. */
+    /* The last item takes the last block, which is not full; otherwise every item, for its panels. */
     if (k->items > 1 && by_blocks) kernel_for(kernel, "z", n_of(k, 0), expr_floordiv(exprs, next, items));
     block.first = n_of(k, whole * k->block);
     block.count = rest;
