@@ -133,8 +133,10 @@ void workers_pin(void);
 /* After all threads are made, since they inherit the CPUs of their maker. */
 void caller_pin(void);
 /* Waits until no worker of either engine spins any more, so that it does not disturb what is measured next.
- */
+ * ONNX Runtime's spin for some 30 ms. */
 void workers_quiet_wait(void);
+/* For how long, since they were made, threads that could have run had no CPU; summed over them. */
+double threads_waited_seconds(void);
 
 double clock_seconds(void);
 

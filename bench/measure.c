@@ -4,11 +4,11 @@
 
 #include <math.h>
 #include <string.h>
-#include <sys/resource.h>
 
 enum { ROUNDS_MIN = 11, ROUNDS_CLEAN_MIN = 5, TRIES_MAX = 50 };
 
 static const double BURST_SECONDS = 1e-3; /* a burst: as many calls as fit, at least one */
+static const double WAITED_MAX = 0.05;    /* of a burst, for a CPU that something else had */
 static const double PEAK_CREDIBLE = 0.7;  /* of the best: below it a thread had no CPU */
 
 void engines_compare(Measurement *measured) {
@@ -31,13 +31,6 @@ static int64_t burst_calls(const Engine *engine) {
     return (int64_t)fmin(1e6, BURST_SECONDS / best) + 1;
 }
 
-/* How often the system took the CPU from a thread of this process that wanted it. */
-static long preemptions(void) {
-    struct rusage usage;
-    getrusage(RUSAGE_SELF, &usage);
-    return usage.ru_nivcsw;
-}
-
 /* One round of one engine: the peak, one call that is not timed, a timed burst, the peak; again, within
  * limits, if another process came between. */
 static void burst_measure(const Options *options, const tenon_executor *executor, double deadline,
@@ -50,7 +43,7 @@ static void burst_measure(const Options *options, const tenon_executor *executor
         if (!options->busy) workers_quiet_wait();
         caller_pin(); /* OpenVINO sets its caller free */
         peak_measure(executor);
-        long before = preemptions();
+        double waited = threads_waited_seconds();
         peak = peak_measure(executor);
         engine->run(engine->self);
         double start = clock_seconds();
@@ -58,7 +51,8 @@ static void burst_measure(const Options *options, const tenon_executor *executor
         seconds = (clock_seconds() - start) / (double)series->calls;
         double peak_after = peak_measure(executor);
         out->peak_best = fmax(out->peak_best, fmax(peak, peak_after));
-        disturbed = (!options->busy && preemptions() != before) ||
+        waited = threads_waited_seconds() - waited;
+        disturbed = (!options->busy && waited > WAITED_MAX * seconds * (double)series->calls) ||
                     fmin(peak, peak_after) < PEAK_CREDIBLE * out->peak_best;
         peak = 0.5 * (peak + peak_after);
     }
