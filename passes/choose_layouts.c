@@ -2,9 +2,9 @@
  *   before   %2 = cluster @conv1 {..} : f32[N, 64, 56, 56]
  *   after    %2 = cluster @conv1 {..} : f32[N, 64, 56, 56]
  *                 layout [d0, d1/16, d2 halo 1:1, d3 halo 1:1, d1%16]
- * A convolution with lanes along channels yields blocks of 16 channels and wants them if it has that many;
- * poolings and pointwise clusters keep what they get, and a cut of whole blocks lies where it lies. A value
- * carries the halo of its hungriest reader, which its producer fills with zeros on every call. Weights are laid
+ * A convolution with lanes along channels yields blocks of 16 channels, or of 8 where 16 do not divide what it
+ * yields or a part of the concatenation that it joins, and wants such blocks; poolings and pointwise clusters
+ * keep what they get, and a cut of whole blocks lies where it lies. A value carries the halo of its hungriest reader, which its producer fills with zeros on every call. Weights are laid
  * out in panels of the tile's width. Everything else is row major. Sound: relayout changes no value; results
  * and inputs of an entry stay row major. */
 #include "passes/passes.h"
@@ -13,7 +13,7 @@
 
 #include <string.h>
 
-enum { CHANNEL_BLOCK = 16 };
+enum { CHANNEL_BLOCK = 16, CHANNEL_BLOCK_MIN = 8 };
 
 static const Op *anchor_of(const Op *op) {
     if (op->kind != OP_CLUSTER) return op;
@@ -41,12 +41,16 @@ static int channel_axis(const Op *conv) {
     return conv->operands[0]->type.rank - (conv->operands[1]->type.rank - 2) - 1;
 }
 
+/* The block that divides so many channels; 0: none does. */
+static int64_t block_of(const Expr *channels) {
+    int64_t count;
+    if (!expr_is_constant(channels, &count) || count % CHANNEL_BLOCK_MIN) return 0;
+    return count % CHANNEL_BLOCK ? CHANNEL_BLOCK_MIN : CHANNEL_BLOCK;
+}
+
 static bool wants_blocks(const Op *op, const Op *conv) {
-    int64_t channels;
     if (conv->kind == OP_WINOGRAD || has_variant(op, "depthwise")) return true;
-    return has_variant(op, "direct") &&
-           expr_is_constant(conv->operands[0]->type.dims[channel_axis(conv)], &channels) &&
-           channels % CHANNEL_BLOCK == 0;
+    return has_variant(op, "direct") && block_of(conv->operands[0]->type.dims[channel_axis(conv)]);
 }
 
 /* ---- Layouts ---- */
@@ -55,15 +59,16 @@ typedef struct Halo {
     int64_t before[RANK_MAX], after[RANK_MAX];
 } Halo;
 
-static const Layout *map_layout(Module *module, int rank, int channel, bool blocked, const Halo *halo) {
+/* |block|: 0 for row major. */
+static const Layout *map_layout(Module *module, int rank, int channel, int64_t block, const Halo *halo) {
     Layout layout;
     memset(&layout, 0, sizeof layout);
     for (int i = 0; i < rank; i++) {
-        bool split = blocked && i == channel;
-        layout.pieces[layout.count++] = (Piece){split ? PIECE_DIV : PIECE_WHOLE, i, split ? CHANNEL_BLOCK : 0,
+        bool split = block && i == channel;
+        layout.pieces[layout.count++] = (Piece){split ? PIECE_DIV : PIECE_WHOLE, i, split ? block : 0,
                                                 split ? 0 : halo->before[i], split ? 0 : halo->after[i]};
     }
-    if (blocked) layout.pieces[layout.count++] = (Piece){PIECE_MOD, channel, CHANNEL_BLOCK, 0, 0};
+    if (block) layout.pieces[layout.count++] = (Piece){PIECE_MOD, channel, block, 0, 0};
     return layout_intern(module, &layout);
 }
 
@@ -114,8 +119,8 @@ static void widen_by_overhang(Halo *halo, const Op *conv, bool pooled) {
 
 static bool joins(const Op *op, const Value *value);
 
-/* A cut of channels [N, C, ..] into whole blocks, all of every other axis. */
-static bool cuts_channels(const Op *op) {
+/* A cut of channels [N, C, ..] at places that |block| divides, all of every other axis. */
+static bool cuts_channels(const Op *op, int64_t block) {
     const Type *whole = &op->operands[0]->type, *part = &op->results[0]->type;
     int64_t start, extent;
     if (op->kind != OP_SLICE || whole->rank < 3) return false;
@@ -123,8 +128,8 @@ static bool cuts_channels(const Op *op) {
         if (op_int_at(op, ATTR_STEPS, i, 1) != 1) return false;
         if (i != 1 && whole->dims[i] != part->dims[i]) return false;
     }
-    return expr_is_constant(op_expr_at(op, ATTR_STARTS, 1), &start) && start % CHANNEL_BLOCK == 0 &&
-           expr_is_constant(part->dims[1], &extent) && extent % CHANNEL_BLOCK == 0;
+    return expr_is_constant(op_expr_at(op, ATTR_STARTS, 1), &start) && start % block == 0 &&
+           expr_is_constant(part->dims[1], &extent) && extent % block == 0;
 }
 
 /* The halo that those who read or write |value| in |block| want. */
@@ -140,7 +145,7 @@ static Halo halo_for(const Block *block, const Value *value) {
             }
         }
         /* A cut of whole blocks is a view. */
-        if (op->kind == OP_SLICE && op->operands[0] == value && cuts_channels(op)) {
+        if (op->kind == OP_SLICE && op->operands[0] == value && cuts_channels(op, CHANNEL_BLOCK_MIN)) {
             Halo part = halo_for(block, op->results[0]);
             for (int i = 0; i < RANK_MAX; i++) {
                 if (part.before[i] > halo.before[i]) halo.before[i] = part.before[i];
@@ -165,8 +170,32 @@ static bool joins(const Op *op, const Value *value) {
     return false;
 }
 
-static bool is_blocked(const Layout *layout) {
-    return layout && layout->pieces[layout->count - 1].kind == PIECE_MOD;
+/* 0: row major. */
+static int64_t channel_block(const Layout *layout) {
+    const Piece *last = layout ? &layout->pieces[layout->count - 1] : NULL;
+    return last && last->kind == PIECE_MOD ? last->block : 0;
+}
+
+static bool is_blocked(const Layout *layout) { return channel_block(layout) != 0; }
+
+static int64_t lesser(int64_t a, int64_t b) { return a < b ? a : b; }
+
+/* The block for |value|, with its channels as |axis|: of its own channels, of every part of what it joins, and
+ * of the cuts that read it. 0: none. */
+static int64_t block_for(const Block *block, const Value *value, int axis) {
+    int64_t least = block_of(value->type.dims[axis]);
+    for (const Op *op = block->first; op && least; op = op->next) {
+        if (joins(op, value) && op_int(op, ATTR_AXIS, 0) == axis) {
+            int64_t whole = block_for(block, op->results[0], axis);
+            for (int i = 0; i < op->operand_count; i++)
+                whole = lesser(whole, block_of(op->operands[i]->type.dims[axis]));
+            if (whole) least = lesser(least, whole);
+        }
+        if (op->kind == OP_SLICE && op->operands[0] == value && cuts_channels(op, CHANNEL_BLOCK_MIN) &&
+            !cuts_channels(op, CHANNEL_BLOCK))
+            least = CHANNEL_BLOCK_MIN;
+    }
+    return least;
 }
 
 /* Written by kernels that place elements by layout and fill halos. */
@@ -178,18 +207,17 @@ static bool can_write_layout(const Op *op) {
     return op_infos[anchor->kind].traits & (OP_WINDOW | OP_POINTWISE);
 }
 
-/* Whole blocks of channels, one after the other. */
-static bool joins_blocks(const Op *op, int *out_channel) {
+/* Whole blocks of channels, one after the other: their size; 0: they are not. */
+static int64_t joins_blocks(const Op *op, int *out_channel) {
+    int64_t block = CHANNEL_BLOCK;
     for (int i = 0; i < op->operand_count; i++) {
         const Type *type = &op->operands[i]->type;
-        int64_t channels;
-        if (!is_blocked(type->layout)) return false;
+        if (!is_blocked(type->layout)) return 0;
         *out_channel = type->layout->pieces[type->layout->count - 1].axis;
-        if (*out_channel != op_int(op, ATTR_AXIS, 0) ||
-            !expr_is_constant(type->dims[*out_channel], &channels) || channels % CHANNEL_BLOCK)
-            return false;
+        if (*out_channel != op_int(op, ATTR_AXIS, 0)) return 0;
+        block = lesser(block, lesser(channel_block(type->layout), block_of(type->dims[*out_channel])));
     }
-    return true;
+    return block;
 }
 
 static bool read_in_blocks(const Block *block, const Value *value) {
@@ -200,30 +228,32 @@ static bool read_in_blocks(const Block *block, const Value *value) {
     return false;
 }
 
-/* Whether the result of |op| comes in channel blocks: convolutions decide, what follows them keeps. */
-static bool yields_blocks(const Op *op, int *out_channel) {
+/* The channel blocks that the result of |op| comes in: convolutions decide, what follows them keeps. 0: none.
+ */
+static int64_t yields_blocks(const Op *op, int *out_channel) {
     const Op *anchor = anchor_of(op), *conv = scheduled_conv(op);
     if (conv) {
         *out_channel = channel_axis(conv);
-        if (expr_value(conv->results[0]->type.dims[*out_channel]) % CHANNEL_BLOCK) return false;
-        return has_variant(op, "direct") || has_variant(op, "depthwise") || is_winograd(op);
+        if (!has_variant(op, "direct") && !has_variant(op, "depthwise") && !is_winograd(op)) return 0;
+        return block_for(op->parent, op->results[0], *out_channel);
     }
     if (op->kind == OP_CONCAT) return joins_blocks(op, out_channel);
     if (op->kind == OP_SPACE_TO_DEPTH) {
         *out_channel = 1;
-        return read_in_blocks(op->parent, op->results[0]);
+        return read_in_blocks(op->parent, op->results[0]) ? CHANNEL_BLOCK : 0;
     }
-    if (!(op_infos[anchor->kind].traits & (OP_WINDOW | OP_POINTWISE))) return false;
+    if (!(op_infos[anchor->kind].traits & (OP_WINDOW | OP_POINTWISE))) return 0;
     for (const Op *inner = op->kind == OP_CLUSTER ? op->body->first : op; inner; inner = inner->next) {
         for (int i = 0; i < inner->operand_count; i++) {
             const Type *type = &inner->operands[i]->type;
             if (!is_blocked(type->layout) || type->rank != op->results[0]->type.rank) continue;
             *out_channel = type->layout->pieces[type->layout->count - 1].axis;
-            return type->dims[*out_channel] == op->results[0]->type.dims[*out_channel];
+            bool same = type->dims[*out_channel] == op->results[0]->type.dims[*out_channel];
+            return same ? channel_block(type->layout) : 0;
         }
         if (op->kind != OP_CLUSTER) break;
     }
-    return false;
+    return 0;
 }
 
 static bool read_by_other_blocks(const Block *block, const Value *value) {
@@ -255,14 +285,14 @@ static Value *relaid(Module *module, Op *before, Value *value, const Layout *lay
 static const Layout *packed_weights(Module *module, const Op *op, const Op *conv) {
     const Type *w = &conv->operands[1]->type;
     int64_t width = (int64_t)op->schedule->vectors * op->schedule->lanes;
-    bool blocked = wants_blocks(op, conv) && !has_variant(op, "depthwise");
+    int64_t block = has_variant(op, "depthwise") ? 0 : channel_block(conv->operands[0]->type.layout);
     Layout layout;
     memset(&layout, 0, sizeof layout);
     layout.pieces[layout.count++] = (Piece){PIECE_DIV, 0, width, 0, 0};
     layout.pieces[layout.count++] =
-        blocked ? (Piece){PIECE_DIV, 1, CHANNEL_BLOCK, 0, 0} : (Piece){PIECE_WHOLE, 1, 0, 0, 0};
+        block ? (Piece){PIECE_DIV, 1, block, 0, 0} : (Piece){PIECE_WHOLE, 1, 0, 0, 0};
     for (int i = 2; i < w->rank; i++) layout.pieces[layout.count++] = (Piece){PIECE_WHOLE, i, 0, 0, 0};
-    if (blocked) layout.pieces[layout.count++] = (Piece){PIECE_MOD, 1, CHANNEL_BLOCK, 0, 0};
+    if (block) layout.pieces[layout.count++] = (Piece){PIECE_MOD, 1, block, 0, 0};
     layout.pieces[layout.count++] = (Piece){PIECE_MOD, 0, width, 0, 0};
     return layout_intern(module, &layout);
 }
@@ -304,7 +334,8 @@ static bool has_room(const Layout *has, const Layout *wanted) {
     return true;
 }
 
-/* The map that a convolution reads: blocks if it wants them, with at least its own halo. */
+/* The map that a convolution reads: blocks if it wants them, with at least its own halo. Blocks that are not full
+ * are filled with zeros. */
 static Value *conv_input(Module *module, Op *op, const Op *conv) {
     Value *x = conv->operands[0];
     bool blocked = wants_blocks(op, conv);
@@ -322,7 +353,9 @@ static Value *conv_input(Module *module, Op *op, const Op *conv) {
         enough = before >= own.before[i] && after >= own.after[i];
     }
     if (enough) return x;
-    return relaid(module, op, x, map_layout(module, x->type.rank, channel_axis(conv), blocked, &halo));
+    int64_t block = blocked ? block_of(x->type.dims[channel_axis(conv)]) : 0;
+    if (blocked && !block) block = CHANNEL_BLOCK;
+    return relaid(module, op, x, map_layout(module, x->type.rank, channel_axis(conv), block, &halo));
 }
 
 /* Rows whose distance is a multiple of 4 KiB fall into the same cache sets: with many rows per tile they are
@@ -337,7 +370,7 @@ static Value *linear_input(Module *module, const PassOptions *options, Op *op, c
     (void)options;
     Halo halo = {{0}, {0}};
     halo.after[type->rank - 1] = 16;
-    return relaid(module, op, x, map_layout(module, type->rank, 0, false, &halo));
+    return relaid(module, op, x, map_layout(module, type->rank, 0, 0, &halo));
 }
 
 /* Panels of |panel| units of each group. */
@@ -389,8 +422,8 @@ static Value *find_relaid(const Op *op, const Value *value, const Layout *wanted
 static void epilogue_operands(Module *module, Op *op) {
     if (op->kind != OP_CLUSTER) return;
     const Op *anchor = anchor_of(op);
-    const Layout *wanted =
-        map_layout(module, 4, 1, true, &(Halo){{0}, {0, 0, overhang(anchor, 0), overhang(anchor, 1)}});
+    const Layout *wanted = map_layout(module, 4, 1, CHANNEL_BLOCK,
+                                      &(Halo){{0}, {0, 0, overhang(anchor, 0), overhang(anchor, 1)}});
     for (Op *inner = op->body->first; inner; inner = inner->next)
         for (int i = 0; i < inner->operand_count && inner != anchor; i++) {
             Value *value = inner->operands[i];
@@ -418,13 +451,15 @@ static void give_rows_to_body(Module *module, Op *scan) {
 /* Of a blocked map with its channels as axis 1: the part lies where it lies in the whole. */
 static bool cuts_blocks(const Op *op) {
     const Layout *layout = op->kind == OP_SLICE ? op->operands[0]->type.layout : NULL;
-    return is_blocked(layout) && layout->pieces[layout->count - 1].axis == 1 && cuts_channels(op);
+    return is_blocked(layout) && layout->pieces[layout->count - 1].axis == 1 &&
+           cuts_channels(op, channel_block(layout));
 }
 
 /* A row-major map that the epilogue reads, where it lies in blocks already for another reader. */
 static void blocked_operands(Module *module, Op *op, const Op *conv) {
     const Type *result = &op->results[0]->type;
-    const Layout *wanted = map_layout(module, result->rank, channel_axis(conv), true, &(Halo){{0}, {0}});
+    const Layout *wanted =
+        map_layout(module, result->rank, channel_axis(conv), CHANNEL_BLOCK, &(Halo){{0}, {0}});
     for (Op *inner = op->kind == OP_CLUSTER ? op->body->first : NULL; inner; inner = inner->next)
         for (int i = 0; i < inner->operand_count && inner != conv; i++) {
             Value *value = inner->operands[i];
@@ -466,10 +501,10 @@ static void lay_out_op(Module *module, const PassOptions *options, Op *op) {
     int channel = 0;
     if (op->result_count != 1 || !can_write_layout(op)) return;
     if (read_by_other_blocks(op->parent, op->results[0]) && !is_winograd(op)) return;
-    bool blocked = yields_blocks(op, &channel);
+    int64_t block = yields_blocks(op, &channel);
     Halo halo = halo_for(op->parent, op->results[0]);
-    const Layout *layout = map_layout(module, op->results[0]->type.rank, channel, blocked, &halo);
-    if (!blocked && block_count_uses(op->parent, op->results[0]) != 1)
+    const Layout *layout = map_layout(module, op->results[0]->type.rank, channel, block, &halo);
+    if (!block && block_count_uses(op->parent, op->results[0]) != 1)
         layout = NULL; /* others read it row major */
     if (layout) set_layout(op, layout);
 }

@@ -83,7 +83,7 @@ static double winograd_time(const ConvolutionLayer *layer, int m) {
     double weights = points * (double)layer->inputs * (double)layer->outputs * 4 / 17e9;
     double lanes = ceil((double)layer->inputs / 16) * 16;
     double transforms = tiles * points * (lanes + (double)layer->outputs) / 16 * 4.5e-10 * (n / 6) * 6;
-    bool copied = layer->stride > 1 || layer->inputs % 16 != 0;
+    bool copied = layer->stride > 1 || layer->inputs % 8 != 0;
     double copy = copied ? (double)(layer->height * layer->width) * lanes * 0.6e-9 : 0;
     /* A pooling stays outside of tiles of odd size: the map is stored and read. */
     double map = (double)(layer->outputs * layer->height * layer->width) * 4;

@@ -139,28 +139,30 @@ static bool writes_far(const TargetInfo *target, const Type *type) {
     return type_count_max(type) * (int64_t)dtype_bytes(type->dtype) > target->l2_bytes / 2;
 }
 
-/* Lanes along output channels in blocks of 16, whatever the vector width, so that layouts are the same
- * everywhere. */
+/* Lanes along output channels, in panels of 16 or more whatever the vector width, so that layouts are the same
+ * everywhere. The last panel may be padded. */
 static Schedule direct_schedule(const TargetInfo *target, const Op *op) {
     const Type *x = &op->operands[0]->type, *w = &op->operands[1]->type, *y = &op->results[0]->type;
     int lanes = target_lanes(target), per_block = 16 / lanes;
     int64_t outputs = extent(w, 0), terms = extent(w, 1),
             spread = op_int_at(op, ATTR_INPUT_DILATION, w->rank - 3, 1);
     int64_t width = (extent(y, y->rank - 1) + spread - 1) / spread; /* of one class of outputs */
+    int64_t blocks = (outputs + 15) / 16;
     int vectors = per_block;
-    if (per_block == 1 && outputs % 32 == 0)
+    if (per_block == 1 && blocks % 2 == 0)
         vectors = 2;
-    else if (per_block == 1 && outputs % 48 == 0)
+    else if (per_block == 1 && blocks % 3 == 0)
         vectors = 3;
     else if (per_block == 1 && outputs > 256)
-        vectors = 2; /* the last panel is padded */
+        vectors = 2;
     for (int i = 2; i < w->rank; i++) terms *= extent(w, i);
     bool pointwise = terms == extent(w, 1);
     int64_t pixels = pointwise && w->rank == 4 ? width * extent(y, y->rank - 2) : width;
     Schedule schedule = {.variant = "direct", .vectors = vectors, .lanes = lanes};
     schedule.rows = (int)clamp(pixels, 1, clamp(rows_that_fit(target, vectors), 1, 28));
     int64_t lines = w->rank == 4 ? extent(y, y->rank - 2) : 1;
-    int64_t panels = outputs / (vectors * lanes), parts = pointwise ? pixels / schedule.rows : lines / 2;
+    int64_t panels = (outputs + vectors * lanes - 1) / (vectors * lanes),
+            parts = pointwise ? pixels / schedule.rows : lines / 2;
     schedule.items = (int)items_for(2 * terms * outputs * width * lines, panels > parts ? panels : parts);
     int64_t line_bytes = extent(w, 1) * extent(x, x->rank - 1) * 4,
             input_bytes = line_bytes * (w->rank == 4 ? extent(x, x->rank - 2) : 1);
@@ -188,18 +190,19 @@ static Schedule columns_schedule(const TargetInfo *target, const Op *op) {
 static bool is_depthwise(const Op *op) {
     const Type *w = &op->operands[1]->type;
     return !op_attr(op, ATTR_INPUT_DILATION) && extent(w, 1) == 1 &&
-           op_int(op, ATTR_GROUPS, 1) == extent(w, 0) && extent(w, 0) % 16 == 0 &&
+           op_int(op, ATTR_GROUPS, 1) == extent(w, 0) && extent(w, 0) % 8 == 0 &&
            op->operands[1]->kind == VALUE_CONSTANT;
 }
 
-/* Lanes are the 16 channels of a block; every tap is a vector of the map times a vector of weights. */
+/* Lanes are the channels of a block, 16 or 8; every tap is a vector of the map times a vector of weights. */
 static Schedule depthwise_schedule(const TargetInfo *target, const Op *op) {
     const Type *y = &op->results[0]->type;
-    int vectors = 16 / target_lanes(target);
+    int block = extent(&op->operands[1]->type, 0) % 16 ? 8 : 16;
+    int lanes = target_lanes(target) < block ? target_lanes(target) : block, vectors = block / lanes;
     return (Schedule){
         .variant = "depthwise",
         .vectors = vectors,
-        .lanes = target_lanes(target),
+        .lanes = lanes,
         .rows = (int)clamp(extent(y, y->rank - 1), 1, clamp(rows_that_fit(target, vectors), 1, 14))};
 }
 
@@ -211,7 +214,8 @@ static bool conv_schedule(const TargetInfo *target, const Op *op, Schedule *out)
         return true;
     }
     /* Other numbers of channels leave the last panel of weights partly empty. */
-    bool wide = extent(w, 0) % 16 == 0 || (extent(w, 0) > 32 && extent(w, 1) >= 16);
+    bool wide = extent(w, 0) % 16 == 0 || (extent(w, 0) > 16 && extent(w, 0) % 8 == 0) ||
+                (extent(w, 0) > 32 && extent(w, 1) >= 16);
     if (op->operands[1]->kind == VALUE_CONSTANT && wide && op_int(op, ATTR_GROUPS, 1) == 1) {
         *out = direct_schedule(target, op);
         return true;
@@ -284,7 +288,8 @@ static const char *misfit(Arena *arena, const TargetInfo *target, const Op *op, 
         return "its tile needs more registers than the target has";
     if (blocked && !either && (width % 16 != 0 || (extent(w, 0) % 16 == 0 && extent(w, 0) % width != 0)))
         return "its vectors do not divide the output channels in blocks of 16";
-    if (strcmp(rule->variant, "depthwise") == 0 && width != 16) return "depthwise tiles are 16 channels wide";
+    if (strcmp(rule->variant, "depthwise") == 0 && width != rule->vectors * rule->lanes)
+        return "depthwise tiles are as wide as a block of 16 channels, or of 8 where 16 do not divide them";
     if (given->items < 0 || given->items > 16) return "there are at most 16 work items";
     if (given->block < 0 || given->chunk < 0 || (rule->chunk && !given->chunk))
         return "its chunk or block is no size";

@@ -64,6 +64,20 @@ LLVMValueRef splat(Emitter *emitter, LLVMValueRef scalar, int lanes) {
     return LLVMBuildShuffleVector(emitter->builder, first, LLVMGetPoison(type), zeros, "");
 }
 
+static LLVMValueRef upper_half(Emitter *emitter, LLVMValueRef vector, int lanes) {
+    LLVMValueRef picks[LANES_MAX];
+    for (int i = 0; i < lanes / 2; i++) picks[i] = constant_i32(emitter, lanes / 2 + i);
+    return LLVMBuildShuffleVector(emitter->builder, vector, LLVMGetPoison(LLVMTypeOf(vector)),
+                                  LLVMConstVector(picks, (unsigned)lanes / 2), "");
+}
+
+static LLVMValueRef lower_half(Emitter *emitter, LLVMValueRef vector, int lanes) {
+    LLVMValueRef picks[LANES_MAX];
+    for (int i = 0; i < lanes / 2; i++) picks[i] = constant_i32(emitter, i);
+    return LLVMBuildShuffleVector(emitter->builder, vector, LLVMGetPoison(LLVMTypeOf(vector)),
+                                  LLVMConstVector(picks, (unsigned)lanes / 2), "");
+}
+
 LLVMValueRef lane_mask(Emitter *emitter, int vector, int lanes) {
     if (!emitter->masked) return NULL;
     LLVMValueRef positions[LANES_MAX];
@@ -91,20 +105,39 @@ LLVMValueRef emit_fma(Emitter *emitter, LLVMValueRef a, LLVMValueRef b, LLVMValu
 
 /* ---- Addresses of a vector ---- */
 
-typedef enum LanePattern { LANES_SAME, LANES_CONTIGUOUS, LANES_SCATTERED } LanePattern;
+/* Halves: each is contiguous, as where blocks of channels are half as wide as a vector. */
+typedef enum LanePattern { LANES_SAME, LANES_CONTIGUOUS, LANES_IN_HALVES, LANES_SCATTERED } LanePattern;
 
 typedef struct VectorPlace {
     const Expr *offset; /* of lane 0 */
+    const Expr *second; /* of the first lane of the second half */
     const Expr *lanes;  /* of any lane, with |lane| */
     const Symbol *lane;
     LanePattern pattern;
 } VectorPlace;
 
+/* Where lanes |first| to |first| + |count| - 1 are contiguous, the offset of the first; else NULL. */
+static const Expr *contiguous_from(Emitter *emitter, const VectorPlace *place, int first, int count) {
+    ExprTable *exprs = emitter->loops->graph->exprs;
+    const Symbol *part = symbol_create(emitter->arena, "lane", 0, count - 1);
+    const Expr *offset = expr_substitute(exprs, place->lanes, place->lane,
+                                         expr_add_constant(exprs, expr_symbol(exprs, part), first));
+    const Expr *stride = expr_coefficient(exprs, offset, part);
+    if (!stride || !expr_equals(stride, 1)) return NULL;
+    return expr_substitute(exprs, offset, part, expr_constant(exprs, 0));
+}
+
+static LanePattern in_halves_or_scattered(Emitter *emitter, VectorPlace *place, int lanes) {
+    if (lanes < 4 || !contiguous_from(emitter, place, 0, lanes / 2)) return LANES_SCATTERED;
+    place->second = contiguous_from(emitter, place, lanes / 2, lanes / 2);
+    return place->second ? LANES_IN_HALVES : LANES_SCATTERED;
+}
+
 static VectorPlace vector_place(Emitter *emitter, const Access *access, int row, int vector, int lanes) {
     ExprTable *exprs = emitter->loops->graph->exprs;
     const Expr *offset = access_offset(emitter->loops, access);
     offset = expr_substitute(exprs, offset, emitter->loops->row, expr_constant(exprs, row));
-    VectorPlace place = {offset, offset, NULL, LANES_SAME};
+    VectorPlace place = {.offset = offset, .lanes = offset, .pattern = LANES_SAME};
     if (!expr_uses(offset, emitter->loops->lane)) return place;
     place.pattern = LANES_CONTIGUOUS;
     place.lane = symbol_create(emitter->arena, "lane", 0, lanes - 1);
@@ -115,7 +148,9 @@ static VectorPlace vector_place(Emitter *emitter, const Access *access, int row,
     const Expr *stride = expr_coefficient(exprs, place.lanes, place.lane);
     if (lanes == 1)
         place.pattern = LANES_CONTIGUOUS;
-    else if (!stride || !expr_equals(stride, 1))
+    else if (!stride)
+        place.pattern = in_halves_or_scattered(emitter, &place, lanes);
+    else if (!expr_equals(stride, 1))
         place.pattern = LANES_SCATTERED;
     if (stride && expr_equals(stride, 0) && lanes > 1) place.pattern = LANES_SAME;
     return place;
@@ -247,6 +282,28 @@ static bool stays_inside(Emitter *emitter, const Access *access, int vector, int
     return true;
 }
 
+static LLVMValueRef load_contiguous(Emitter *emitter, const Access *access, const Expr *offset, int lanes,
+                                    LLVMValueRef mask) {
+    DType dtype = access->buffer->dtype;
+    LLVMValueRef address = emit_address(emitter, access->buffer, offset);
+    if (mask && lanes == 1) return guarded_element(emitter, dtype, address, mask);
+    if (mask) return masked_load(emitter, dtype, lanes, address, mask);
+    LLVMValueRef loaded = LLVMBuildLoad2(emitter->builder, memory_type(emitter, dtype, lanes), address, "");
+    set_alignment(emitter, loaded, dtype);
+    return loaded;
+}
+
+static LLVMValueRef load_halves(Emitter *emitter, const Access *access, const VectorPlace *place, int lanes,
+                                LLVMValueRef mask) {
+    LLVMValueRef picks[LANES_MAX];
+    LLVMValueRef low = load_contiguous(emitter, access, place->offset, lanes / 2,
+                                       mask ? lower_half(emitter, mask, lanes) : NULL);
+    LLVMValueRef high = load_contiguous(emitter, access, place->second, lanes / 2,
+                                        mask ? upper_half(emitter, mask, lanes) : NULL);
+    for (int i = 0; i < lanes; i++) picks[i] = constant_i32(emitter, i);
+    return LLVMBuildShuffleVector(emitter->builder, low, high, LLVMConstVector(picks, (unsigned)lanes), "");
+}
+
 LLVMValueRef emit_load_vector(Emitter *emitter, const Access *access, int row, int vector, int lanes) {
     DType dtype = access->buffer->dtype;
     VectorPlace place = vector_place(emitter, access, row, vector, lanes);
@@ -262,16 +319,10 @@ LLVMValueRef emit_load_vector(Emitter *emitter, const Access *access, int row, i
         loaded = load_strided(emitter, access, &place, stride, vector, lanes);
     } else if (place.pattern == LANES_SCATTERED) {
         loaded = gather(emitter, access, &place, lanes, mask);
+    } else if (place.pattern == LANES_IN_HALVES) {
+        loaded = load_halves(emitter, access, &place, lanes, mask);
     } else {
-        LLVMValueRef address = emit_address(emitter, access->buffer, place.offset);
-        if (mask && lanes == 1)
-            loaded = guarded_element(emitter, dtype, address, mask);
-        else if (mask)
-            loaded = masked_load(emitter, dtype, lanes, address, mask);
-        else {
-            loaded = LLVMBuildLoad2(emitter->builder, memory_type(emitter, dtype, lanes), address, "");
-            set_alignment(emitter, loaded, dtype);
-        }
+        loaded = load_contiguous(emitter, access, place.offset, lanes, mask);
     }
     return from_memory(emitter, dtype, loaded);
 }
@@ -311,6 +362,22 @@ static void scatter(Emitter *emitter, const Access *access, const VectorPlace *p
     }
 }
 
+static void store_contiguous(Emitter *emitter, const Access *access, const Expr *offset, int lanes,
+                             LLVMValueRef mask, LLVMValueRef value) {
+    DType dtype = access->buffer->dtype;
+    LLVMValueRef address = emit_address(emitter, access->buffer, offset);
+    if (!mask) {
+        store_element(emitter, dtype, value, address);
+    } else if (lanes == 1) {
+        guarded_store(emitter, dtype, value, address, mask);
+    } else {
+        LLVMTypeRef overloads[2] = {LLVMTypeOf(value), emitter->pointer};
+        LLVMValueRef arguments[4] = {value, address, constant_i32(emitter, (int64_t)dtype_bytes(dtype)),
+                                     mask};
+        call_intrinsic(emitter, "llvm.masked.store", overloads, 2, arguments, 4);
+    }
+}
+
 static void store_vector(Emitter *emitter, const Access *access, int row, int vector, int lanes,
                          LLVMValueRef value) {
     DType dtype = access->buffer->dtype;
@@ -321,18 +388,15 @@ static void store_vector(Emitter *emitter, const Access *access, int row, int ve
         scatter(emitter, access, &place, lanes, mask, value);
         return;
     }
-    LLVMValueRef address = emit_address(emitter, access->buffer, place.offset);
-    assert(place.pattern == LANES_CONTIGUOUS || lanes == 1);
-    if (place.pattern == LANES_SAME || !mask) {
-        store_element(emitter, dtype, value, address);
-    } else if (lanes == 1) {
-        guarded_store(emitter, dtype, value, address, mask);
-    } else {
-        LLVMTypeRef overloads[2] = {LLVMTypeOf(value), emitter->pointer};
-        LLVMValueRef arguments[4] = {value, address, constant_i32(emitter, (int64_t)dtype_bytes(dtype)),
-                                     mask};
-        call_intrinsic(emitter, "llvm.masked.store", overloads, 2, arguments, 4);
+    if (place.pattern == LANES_IN_HALVES) {
+        store_contiguous(emitter, access, place.offset, lanes / 2,
+                         mask ? lower_half(emitter, mask, lanes) : NULL, lower_half(emitter, value, lanes));
+        store_contiguous(emitter, access, place.second, lanes / 2,
+                         mask ? upper_half(emitter, mask, lanes) : NULL, upper_half(emitter, value, lanes));
+        return;
     }
+    assert(place.pattern == LANES_CONTIGUOUS || lanes == 1);
+    store_contiguous(emitter, access, place.offset, lanes, place.pattern == LANES_SAME ? NULL : mask, value);
 }
 
 void emit_store(Emitter *emitter, const LoopStatement *statement) {
@@ -363,20 +427,6 @@ void emit_prefetch(Emitter *emitter, const LoopStatement *statement) {
 }
 
 /* ---- Reductions and positions ---- */
-
-static LLVMValueRef upper_half(Emitter *emitter, LLVMValueRef vector, int lanes) {
-    LLVMValueRef picks[LANES_MAX];
-    for (int i = 0; i < lanes / 2; i++) picks[i] = constant_i32(emitter, lanes / 2 + i);
-    return LLVMBuildShuffleVector(emitter->builder, vector, LLVMGetPoison(LLVMTypeOf(vector)),
-                                  LLVMConstVector(picks, (unsigned)lanes / 2), "");
-}
-
-static LLVMValueRef lower_half(Emitter *emitter, LLVMValueRef vector, int lanes) {
-    LLVMValueRef picks[LANES_MAX];
-    for (int i = 0; i < lanes / 2; i++) picks[i] = constant_i32(emitter, i);
-    return LLVMBuildShuffleVector(emitter->builder, vector, LLVMGetPoison(LLVMTypeOf(vector)),
-                                  LLVMConstVector(picks, (unsigned)lanes / 2), "");
-}
 
 void emit_slice(Emitter *emitter, const LoopStatement *statement) {
     const Tile *operand = statement->operands[0], *tile = statement->tile;

@@ -227,30 +227,27 @@ static int64_t panel_terms(const Convolution *c) {
     return terms;
 }
 
-/* Opens a loop over panels; the channels of one in the result, and in the weights, whose last panel may be
- * padded. */
-static const Expr *open_panels(Convolution *c, const Expr *low, const Expr *high,
-                               const Expr **out_in_weights) {
+/* Opens a loop over panels, whose last may be padded; the channels of one. */
+static const Expr *open_panels(Convolution *c, const Expr *low, const Expr *high) {
     Kernel *kernel = c->kernel;
     ExprTable *exprs = kernel->lowering->exprs;
     int64_t outputs = expr_value(c->w_type->dims[0]), width = kernel->width;
     if (outputs % width == 0) {
         const Expr *panel = expr_scale(exprs, kernel_for(kernel, "p", low, high), width);
-        return *out_in_weights = expr_add(exprs, panel, lane_symbol(kernel));
+        return expr_add(exprs, panel, lane_symbol(kernel));
     }
     const Expr *end = expr_min(exprs, expr_scale(exprs, high, width), number(kernel, outputs));
     const Expr *first = kernel_lanes(kernel, "p", expr_scale(exprs, low, width), end, (int)width);
     const Expr *panel = expr_scale(exprs, expr_floordiv(exprs, first, number(kernel, width)), width);
-    *out_in_weights = expr_add(exprs, panel, lane_symbol(kernel));
-    return expr_add(exprs, first, lane_symbol(kernel));
+    return expr_add(exprs, panel, lane_symbol(kernel));
 }
 
 /* All panels over all lines (or pixels) of a region. */
 static void direct_region(Convolution *c, Coordinates at, Region region, bool flat) {
     Kernel *kernel = c->kernel;
     ExprTable *exprs = kernel->lowering->exprs;
-    const Expr *width = c->axes[c->spatial - 1].count, *zero = number(kernel, 0), *in_weights;
-    const Expr *channel = open_panels(c, region.panel_low, region.panel_high, &in_weights);
+    const Expr *width = c->axes[c->spatial - 1].count, *zero = number(kernel, 0);
+    const Expr *channel = open_panels(c, region.panel_low, region.panel_high);
     at.at[c->first - 1] = channel;
     const Expr *passed, *pixels = expr_sub(exprs, region.high, region.low);
     if (flat) {
@@ -270,7 +267,7 @@ static void direct_region(Convolution *c, Coordinates at, Region region, bool fl
     TileShape shape = {ROWS_SYMBOLIC, c->shape.vectors, c->shape.lanes};
     Range ranges[REDUCTION_DEPTH_MAX];
     Coordinates x_at, w_at;
-    w_at.at[0] = in_weights;
+    w_at.at[0] = channel;
     int depth = reduction_nest(c, &at, ranges, &x_at, &w_at);
     Tile *initial = load_bias(c, channel, shape);
     Coordinates places = outputs_at(c, &at);

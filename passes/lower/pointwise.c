@@ -30,6 +30,8 @@ void lower_pointwise(Lowering *lowering, const Op *op) {
     const Type *type = &op->results[0]->type;
     int rank = type->layout ? type->layout->count : type->rank;
     int lanes = rank ? pointwise_lanes(lowering, op) : 1;
+    const Piece *inner = type->layout ? &type->layout->pieces[rank - 1] : NULL;
+    if (inner && inner->kind == PIECE_MOD && inner->block < lanes) lanes = (int)inner->block;
     Coordinates at = kernel_open_nest(&kernel, type, lanes);
     TileShape shape = {1, 1, lanes};
     for (int i = 0; i < op->result_count; i++) {

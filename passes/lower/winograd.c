@@ -130,18 +130,19 @@ static const Expr *n_of(const WinogradKernel *k, int64_t value) { return number(
 
 static int lanes_of(const WinogradKernel *k) { return k->shape.lanes; }
 
-/* Lanes of one channel block, as a loop over vectors; a last block that is not full is filled with zeros. */
-static const Expr *open_channels(WinogradKernel *k, int64_t channels) {
+/* Channels in blocks of |block|, their lanes as a loop over vectors of |lanes|. */
+static const Expr *open_channels(WinogradKernel *k, const char *name, const Expr *low, const Expr *high,
+                                 int64_t block, int lanes) {
     ExprTable *exprs = k->kernel->lowering->exprs;
-    const Expr *block = kernel_for(k->kernel, "c", n_of(k, 0), n_of(k, (channels + 15) / 16));
-    const Expr *within = kernel_lanes(k->kernel, "l", n_of(k, 0), n_of(k, 16), lanes_of(k));
-    k->kernel->width = lanes_of(k);
-    return expr_add(exprs, expr_scale(exprs, block, 16), expr_add(exprs, within, lane_symbol(k->kernel)));
+    const Expr *number = kernel_for(k->kernel, name, low, high);
+    const Expr *within = kernel_lanes(k->kernel, "l", n_of(k, 0), n_of(k, block), lanes);
+    k->kernel->width = lanes;
+    return expr_add(exprs, expr_scale(exprs, number, block), expr_add(exprs, within, lane_symbol(k->kernel)));
 }
 
-static Buffer *local_buffer(WinogradKernel *k, int rows) {
+static Buffer *local_buffer(WinogradKernel *k, int rows, int lanes) {
     Lowering *lowering = k->kernel->lowering;
-    const Expr *extents[3] = {n_of(k, rows), n_of(k, k->w.n), n_of(k, lanes_of(k))};
+    const Expr *extents[3] = {n_of(k, rows), n_of(k, k->w.n), n_of(k, lanes)};
     Buffer *buffer = buffer_create(lowering->loops, BUFFER_LOCAL, lower_fresh_name(lowering, "t"),
                                    k->type->dtype, 3, extents, NULL);
     loop_append(lowering->loops, k->kernel->body, LOOP_LOCAL, k->kernel->span)->local = buffer;
@@ -178,11 +179,16 @@ static void transform_input(WinogradKernel *k, const TileBlock *block) {
     ExprTable *exprs = kernel->lowering->exprs;
     LoopBody *outer = kernel->body;
     int n = k->w.n;
-    TileShape shape = {1, 1, lanes_of(k)};
+    /* A last block of 16 that is not full is filled with zeros; one of 8 ends the map. */
+    const Layout *layout = k->x_type->layout;
+    bool eights = layout->pieces[layout->count - 1].block == 8 && k->channels % 16;
+    int64_t size = eights ? 8 : 16;
+    TileShape shape = {1, 1, eights && lanes_of(k) > 8 ? 8 : lanes_of(k)};
     const Expr *tile = kernel_for(kernel, "t", n_of(k, 0), n_of(k, block->count)), *h, *w;
     tile_corner(k, block, tile, &h, &w);
-    const Expr *channel = open_channels(k, k->channels);
-    Buffer *local = local_buffer(k, n);
+    const Expr *channel =
+        open_channels(k, "c", n_of(k, 0), n_of(k, (k->channels + size - 1) / size), size, shape.lanes);
+    Buffer *local = local_buffer(k, n, shape.lanes);
     LoopBody *inner = kernel->body;
     Tile *in[WINOGRAD_SIZE_MAX] = {0}, *out[WINOGRAD_SIZE_MAX] = {0};
     const Expr *column = kernel_for(kernel, "j", n_of(k, 0), n_of(k, n));
@@ -319,13 +325,9 @@ static void transform_output(WinogradKernel *k, const TileBlock *block, const Ex
     TileShape shape = {1, 1, lanes_of(k)};
     const Expr *tile = kernel_for(kernel, "t", n_of(k, 0), n_of(k, block->count)), *h, *w;
     tile_corner(k, block, tile, &h, &w);
-    const Expr *channels = kernel_for(kernel, "o", expr_scale(exprs, panel_low, blocks_per_panel),
-                                      expr_scale(exprs, panel_high, blocks_per_panel));
-    const Expr *within = kernel_lanes(kernel, "l", n_of(k, 0), n_of(k, 16), lanes_of(k));
-    kernel->width = lanes_of(k);
-    const Expr *channel =
-        expr_add(exprs, expr_scale(exprs, channels, 16), expr_add(exprs, within, lane_symbol(kernel)));
-    Buffer *local = local_buffer(k, m);
+    const Expr *channel = open_channels(k, "o", expr_scale(exprs, panel_low, blocks_per_panel),
+                                        expr_scale(exprs, panel_high, blocks_per_panel), 16, lanes_of(k));
+    Buffer *local = local_buffer(k, m, lanes_of(k));
     LoopBody *inner = kernel->body;
     Tile *in[WINOGRAD_SIZE_MAX] = {0}, *out[WINOGRAD_SIZE_MAX] = {0};
     const Expr *column = kernel_for(kernel, "j", n_of(k, 0), n_of(k, n));

@@ -30,7 +30,7 @@ Value *grow_residual(Net *net) {
     Value *x = net_pick(net, is_map);
     if (!x) return NULL;
     int64_t channels = expr_value(x->type.dims[1]), size = 1 + 2 * net_below(net, 3),
-            inner = net_chance(net, 50) ? channels : 16 * (1 + net_below(net, 3));
+            inner = net_chance(net, 50) ? channels : 8 * (1 + net_below(net, 6));
     Value *y = x;
     if (net_chance(net, 60)) y = relu(net, conv_same(net, y, inner, net_chance(net, 50) ? 1 : size, 1));
     if (y && y != x && net_chance(net, 25)) y = conv_same(net, y, inner, 3, inner);
@@ -40,14 +40,15 @@ Value *grow_residual(Net *net) {
     return net_chance(net, 70) ? relu(net, y) : y;
 }
 
-/* Two to four convolutions of one map side by side, joined along the channels: whole blocks of 16, or not. */
+/* Two to four convolutions of one map side by side, joined along the channels: whole blocks of 16, of 8, or
+ * neither. */
 Value *grow_branches(Net *net) {
-    static const int whole[] = {16, 32, 48, 16}, odd[] = {24, 40, 16, 8};
+    static const int part_channels[3][4] = {{16, 32, 48, 16}, {24, 40, 32, 24}, {24, 20, 16, 8}};
     Value *x = net_pick(net, is_map), *parts[4];
-    bool blocks = net_chance(net, 60);
+    const int *channels = part_channels[net_below(net, 3)];
     int count = 2 + net_below(net, 3);
     for (int i = 0; x && i < count; i++) {
-        int64_t outputs = (blocks ? whole : odd)[net_below(net, 4)];
+        int64_t outputs = channels[net_below(net, 4)];
         parts[i] = net_chance(net, 15) ? x : conv_same(net, x, outputs, 1 + 2 * net_below(net, 3), 1);
         if (parts[i] && parts[i] != x && net_chance(net, 70)) parts[i] = relu(net, parts[i]);
         if (!parts[i]) return NULL;

@@ -264,7 +264,7 @@ static const Expr *any_dim(Net *net) {
 }
 
 static const Expr *channels(Net *net) {
-    static const int counts[] = {1, 3, 4, 16, 16, 32, 17, 8};
+    static const int counts[] = {1, 3, 4, 16, 24, 32, 17, 8};
     return expr_constant(net->module->exprs, counts[net_below(net, 8)]);
 }
 
