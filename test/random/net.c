@@ -73,8 +73,10 @@ Value *net_input(Net *net, char kind, DType dtype, int rank, const Expr *const *
 
 Value *net_index_input(Net *net, int64_t extent, int rank, const Expr *const *dims) {
     static const DType types[] = {DTYPE_I32, DTYPE_I32, DTYPE_I64, DTYPE_U8, DTYPE_I16};
-    return add_argument(net, arena_printf(net->arena, "j%d_%d", (int)extent, net->next_name++),
-                        types[net_below(net, 5)], rank, dims);
+    DType dtype = types[net_below(net, 5)];
+    if (dtype == DTYPE_U8 && extent > 256) dtype = DTYPE_I32;
+    return add_argument(net, arena_printf(net->arena, "j%d_%d", (int)extent, net->next_name++), dtype, rank,
+                        dims);
 }
 
 Value *net_constant(Net *net, DType dtype, int rank, const Expr *const *dims, double scale) {
