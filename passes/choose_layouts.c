@@ -499,7 +499,7 @@ static void lay_out_op(Module *module, const PassOptions *options, Op *op) {
         want_rows(module, op, op->kind == OP_CLUSTER ? (Op *)anchor : op);
     }
     int channel = 0;
-    if (op->result_count != 1 || !can_write_layout(op)) return;
+    if ((op->result_count != 1 && !conv) || !can_write_layout(op)) return;
     if (read_by_other_blocks(op->parent, op->results[0]) && !is_winograd(op)) return;
     int64_t block = yields_blocks(op, &channel);
     Halo halo = halo_for(op->parent, op->results[0]);

@@ -436,8 +436,25 @@ void emit_slice(Emitter *emitter, const LoopStatement *statement) {
             results[r * tile->vectors + v] = values[r * operand->vectors + statement->step + v];
 }
 
+/* Of |count| rows: that of the first half, the longer one, and that of the second. */
+static LLVMValueRef reduced(Emitter *emitter, const LoopStatement *statement, LLVMValueRef *values,
+                            int count) {
+    if (count == 1) return *values;
+    int half = (count + 1) / 2, vectors = statement->tile->vectors;
+    LLVMValueRef first = reduced(emitter, statement, values, half),
+                 second = reduced(emitter, statement, values + half * vectors, count - half);
+    return emit_binary(emitter, statement->reduce, statement->tile->dtype, first, second);
+}
+
+static void reduce_rows(Emitter *emitter, const LoopStatement *statement) {
+    const Tile *operand = statement->operands[0];
+    LLVMValueRef *values = tile_values(emitter, operand), *results = tile_define(emitter, statement->tile);
+    for (int v = 0; v < operand->vectors; v++)
+        results[v] = reduced(emitter, statement, values + v, tile_rows(emitter, operand));
+}
+
 /* Vectors first to last, then lanes by halves. */
-void emit_reduce(Emitter *emitter, const LoopStatement *statement) {
+static void reduce_lanes(Emitter *emitter, const LoopStatement *statement) {
     const Tile *operand = statement->operands[0];
     LLVMValueRef *values = tile_values(emitter, operand), *results = tile_define(emitter, statement->tile);
     for (int r = 0; r < tile_rows(emitter, operand); r++) {
@@ -453,6 +470,13 @@ void emit_reduce(Emitter *emitter, const LoopStatement *statement) {
             total = LLVMBuildExtractElement(emitter->builder, total, constant_i32(emitter, 0), "");
         results[r] = total;
     }
+}
+
+void emit_reduce(Emitter *emitter, const LoopStatement *statement) {
+    if (reduces_rows(statement))
+        reduce_rows(emitter, statement);
+    else
+        reduce_lanes(emitter, statement);
 }
 
 void emit_position(Emitter *emitter, const LoopStatement *statement) {

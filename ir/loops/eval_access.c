@@ -152,7 +152,26 @@ void eval_slice(LoopEval *e, const LoopStatement *statement) {
                (size_t)length * sizeof *values);
 }
 
-void eval_reduce(LoopEval *e, const LoopStatement *statement) {
+/* Of |count| elements |distance| apart: that of the first half, the longer one, and that of the second. */
+static Scalar reduced(const LoopStatement *statement, const Scalar *values, int count, int distance) {
+    DType dtype = statement->tile->dtype;
+    bool failed = false;
+    if (count == 1) return *values;
+    int half = (count + 1) / 2;
+    return eval_scalar(statement->reduce, dtype, dtype, reduced(statement, values, half, distance),
+                       reduced(statement, values + half * distance, count - half, distance), (Scalar){0},
+                       &failed);
+}
+
+static void reduce_rows(LoopEval *e, const LoopStatement *statement) {
+    const Tile *operand = statement->operands[0];
+    const Scalar *values = eval_tile(e, operand);
+    Scalar *results = eval_define(e, statement->tile);
+    int width = operand->vectors * operand->lanes;
+    for (int i = 0; i < width; i++) results[i] = reduced(statement, values + i, eval_rows(e, operand), width);
+}
+
+static void reduce_lanes(LoopEval *e, const LoopStatement *statement) {
     const Tile *operand = statement->operands[0];
     const Scalar *values = eval_tile(e, operand);
     Scalar *results = eval_define(e, statement->tile), total[LANES_MAX];
@@ -170,4 +189,11 @@ void eval_reduce(LoopEval *e, const LoopStatement *statement) {
                 total[i] = eval_scalar(op, dtype, dtype, total[i], total[half + i], (Scalar){0}, &failed);
         results[r] = total[0];
     }
+}
+
+void eval_reduce(LoopEval *e, const LoopStatement *statement) {
+    if (reduces_rows(statement))
+        reduce_rows(e, statement);
+    else
+        reduce_lanes(e, statement);
 }

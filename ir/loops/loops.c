@@ -87,6 +87,11 @@ void loop_function_add_parameter(LoopModule *module, LoopFunction *function, Buf
     function->parameters = grown;
 }
 
+bool reduces_rows(const LoopStatement *reduce) {
+    const Tile *from = reduce->operands[0], *to = reduce->tile;
+    return to->rows == 1 && to->vectors == from->vectors && to->lanes == from->lanes;
+}
+
 Tile *tile_create(LoopModule *module, DType dtype, int rows, int vectors, int lanes) {
     Tile *tile = NEW(module->arena, Tile);
     *tile = (Tile){module->next_tile_id++, NULL, dtype, rows, vectors, lanes};

@@ -63,7 +63,8 @@ typedef enum LoopStatementKind {
     LOOP_CONTRACT, /* %t = contract %init, c = 0 .. 64, k = .., chunk 256, A = %X[...], B = %W[...],
                       prefetch 4096 + 2*%m step 3 : f32<..> */
     LOOP_SLICE,    /* %t = slice %a from 2 : f32<R x 2 x 16>: some of a tile's vectors, all of its rows */
-    LOOP_REDUCE,   /* %t = reduce add %a : f32<R x 1 x 1>: over vectors and lanes, in a fixed tree */
+    LOOP_REDUCE, /* %t = reduce add %a : f32<R x 1 x 1>: over vectors and lanes, in a fixed tree; or over rows,
+                      f32<1 x 2 x 16> of f32<R x 2 x 16> */
     LOOP_POSITION, /* %t = position expr : i64<..>: the value of an index expression */
     LOOP_INDEX,    /* index %j = %t in low .. high else 6: a run-time index; outside: the function returns the
                       code */
@@ -187,6 +188,8 @@ Buffer *buffer_create(LoopModule *module, BufferKind kind, const char *name, DTy
 Buffer *buffer_of_constant(LoopModule *module, Constant *constant);
 LoopFunction *loop_function_create(LoopModule *module, const char *name, Span span);
 void loop_function_add_parameter(LoopModule *module, LoopFunction *function, Buffer *buffer);
+/* Whether a reduction goes over the rows of its operand. */
+bool reduces_rows(const LoopStatement *reduce);
 Tile *tile_create(LoopModule *module, DType dtype, int rows, int vectors, int lanes);
 LoopStatement *loop_append(LoopModule *module, LoopBody *body, LoopStatementKind kind, Span span);
 int64_t buffer_bytes_max(const Buffer *buffer);

@@ -205,10 +205,12 @@ static void verify_reduce(LoopVerifier *v, const LoopStatement *s) {
         verify_complain(v, s->span, "tiles are reduced by add, max or min");
     if (operand->dtype == DTYPE_F16 || operand->dtype == DTYPE_BF16 || operand->dtype == DTYPE_BOOL)
         verify_complain(v, s->span, "a tile of %s is not reduced; cast it first", dtype_text(operand->dtype));
-    Tile expected = {.dtype = operand->dtype, .rows = operand->rows, .vectors = 1, .lanes = 1};
-    if (!tiles_agree(&expected, s->tile))
-        verify_complain(v, s->span, "the reduction of %s is %s, not %s", tile_text(v, operand),
-                        tile_text(v, &expected), tile_text(v, s->tile));
+    Tile expected = {.dtype = operand->dtype, .rows = operand->rows, .vectors = 1, .lanes = 1},
+         row = {.dtype = operand->dtype, .rows = 1, .vectors = operand->vectors, .lanes = operand->lanes};
+    if (!tiles_agree(&expected, s->tile) && !tiles_agree(&row, s->tile))
+        verify_complain(v, s->span, "the reduction of %s is %s, or over its rows %s, not %s",
+                        tile_text(v, operand), tile_text(v, &expected), tile_text(v, &row),
+                        tile_text(v, s->tile));
 }
 
 void verify_value(LoopVerifier *v, const LoopStatement *s) {

@@ -29,6 +29,7 @@ typedef struct Convolution {
     int64_t groups;
     TileShape shape;
     const Expr *item; /* the work item; NULL: there is one */
+    MapSum sum;
     bool prefetch, prefetch_results;
 } Convolution;
 
@@ -278,7 +279,7 @@ static void direct_region(Convolution *c, Coordinates at, Region region, bool fl
                                 c->type->dtype, shape);
     if (c->prefetch && pixels->max > 0)
         kernel_prefetch(kernel, panel_terms(c), passed, pixels->max, c->shape.rows);
-    kernel_finish_tile(kernel, c->op->results[0], sum, &places);
+    map_sum_add(kernel, &c->sum, kernel_finish_tile(kernel, c->op->results[0], sum, &places), &places);
 }
 
 /* What the work items of a direct convolution divide: panels, super-tiles, or lines; for a pointwise one, whose
@@ -373,6 +374,7 @@ static void lower_depthwise(Convolution *c) {
     for (int i = 0; i < c->type->rank; i++) extents[i] = c->type->dims[i];
     extents[c->first - 1] = expr_floordiv(exprs, extents[c->first - 1], number(kernel, kernel->width));
     Share share = kernel_share(kernel, extents, c->type->rank - 1, type_count_max(c->type));
+    c->sum = map_sum_begin(kernel, share.item, share.items);
     Coordinates at;
     if (c->first == 2) at.at[0] = kernel_for_share(kernel, "n", 0, extents[0], &share);
     const Expr *block = kernel_for_share(kernel, "p", c->first - 1, extents[c->first - 1], &share);
@@ -392,7 +394,7 @@ static void lower_depthwise(Convolution *c) {
     Access a = kernel_access(kernel, c->x, c->x_type, &x_at),
            b = kernel_access(kernel, c->w, c->w_type, &w_at);
     Tile *sum = kernel_contract(kernel, initial, &a, &b, ranges, c->spatial, 0, c->type->dtype, shape);
-    kernel_finish_tile(kernel, c->op->results[0], sum, &at);
+    map_sum_add(kernel, &c->sum, kernel_finish_tile(kernel, c->op->results[0], sum, &at), &at);
 }
 
 /* Tiles of output channels x pixels of one line: weights are broadcast, the input's line is read as vectors.
@@ -440,6 +442,7 @@ static void lower_scheduled(Convolution *c, const Schedule *schedule) {
         for_each_class(c, lower_columns, schedule);
     } else {
         if (schedule->items > 1) c->item = kernel_parallel(c->kernel, schedule->items);
+        c->sum = map_sum_begin(c->kernel, c->item, schedule->items);
         for_each_class(c, lower_direct, schedule);
     }
 }
@@ -457,6 +460,7 @@ void lower_CONV(Lowering *lowering, const Op *op) {
         for_each_class(&c, lower_plain, NULL);
     }
     kernel.body = &kernel.function->body;
+    map_sum_end(&kernel, &c.sum);
     kernel_fill_halos(&kernel);
     kernel_end(&kernel);
 }

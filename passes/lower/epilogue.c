@@ -25,6 +25,11 @@ const Value *cluster_yield(const Op *op, int index) {
 
 const Value *cluster_result(const Op *op, int index) { return op->results[index]; }
 
+bool cluster_yields_sum(const Op *op, int index) {
+    const Value *value = op->kind == OP_CLUSTER && index > 0 ? cluster_yield(op, index) : NULL;
+    return value && value->kind == VALUE_RESULT && op_infos[value->op->kind].traits & OP_REDUCTION;
+}
+
 /* Values whose tiles are there already: the parts of an anchor, and results that came before. */
 typedef struct Ready {
     const Value *value;
@@ -158,13 +163,17 @@ void kernel_store_result(Kernel *kernel, const Value *result, Tile *tile, const 
     }
 }
 
-void kernel_finish_tile(Kernel *kernel, const Value *anchor, Tile *tile, const Coordinates *coordinates) {
+Tile *kernel_finish_tile(Kernel *kernel, const Value *anchor, Tile *tile, const Coordinates *coordinates) {
     TileShape shape = {tile->rows, tile->vectors, tile->lanes};
     const Op *op = kernel->cluster;
-    for (int i = 0; i < op->result_count; i++)
-        kernel_store_result(kernel, cluster_result(op, i),
-                            kernel_value_at(kernel, cluster_yield(op, i), anchor, tile, coordinates, shape),
-                            coordinates);
+    Tile *first = NULL;
+    for (int i = 0; i < op->result_count; i++) {
+        if (cluster_yields_sum(op, i)) continue;
+        Tile *final = kernel_value_at(kernel, cluster_yield(op, i), anchor, tile, coordinates, shape);
+        kernel_store_result(kernel, cluster_result(op, i), final, coordinates);
+        first = first ? first : final;
+    }
+    return first;
 }
 
 void kernel_finish_gates(Kernel *kernel, const Value *anchor, Tile *tile, int groups,
@@ -206,6 +215,7 @@ void kernel_prefetch_results(Kernel *kernel, TileShape shape, const Coordinates 
     const Op *op = kernel->cluster;
     for (int i = 0; i < op->result_count; i++) {
         const Value *result = cluster_result(op, i);
+        if (cluster_yields_sum(op, i)) continue;
         prefetch_place(kernel, kernel_result(kernel, result), &result->type, shape, coordinates);
     }
     for (const Op *inner = op->kind == OP_CLUSTER ? op->body->first : NULL; inner; inner = inner->next) {

@@ -189,13 +189,21 @@ Tile *kernel_slice(Kernel *kernel, Tile *tile, int first, int vectors) {
     return define(kernel, slice, tile->dtype, (TileShape){tile->rows, vectors, tile->lanes});
 }
 
-Tile *kernel_reduce(Kernel *kernel, OpKind op, Tile *tile) {
+static Tile *reduce(Kernel *kernel, OpKind op, Tile *tile, TileShape shape) {
     LoopStatement *reduce = append(kernel, LOOP_REDUCE);
     reduce->reduce = op;
     reduce->operand_count = 1;
     reduce->operands = NEW(kernel->lowering->arena, Tile *);
     reduce->operands[0] = tile;
-    return define(kernel, reduce, tile->dtype, (TileShape){tile->rows, 1, 1});
+    return define(kernel, reduce, tile->dtype, shape);
+}
+
+Tile *kernel_reduce(Kernel *kernel, OpKind op, Tile *tile) {
+    return reduce(kernel, op, tile, (TileShape){tile->rows, 1, 1});
+}
+
+Tile *kernel_reduce_rows(Kernel *kernel, OpKind op, Tile *tile) {
+    return reduce(kernel, op, tile, (TileShape){1, tile->vectors, tile->lanes});
 }
 
 Tile *kernel_position(Kernel *kernel, const Expr *position, DType dtype, TileShape shape) {
@@ -328,8 +336,8 @@ Share kernel_share(Kernel *kernel, const Expr *const *extents, int count, int64_
         if (extents[i]->min >= 4) share.axis = i;
     if (share.axis < 0) return share;
     const Expr *extent = extents[share.axis];
-    int items = extent->min < SPLIT_ITEMS_MAX ? (int)extent->min : SPLIT_ITEMS_MAX;
-    const Expr *q = kernel_parallel(kernel, items), *all = number(kernel, items);
+    int items = share.items = extent->min < SPLIT_ITEMS_MAX ? (int)extent->min : SPLIT_ITEMS_MAX;
+    const Expr *q = share.item = kernel_parallel(kernel, items), *all = number(kernel, items);
     const Expr *next = expr_add_constant(lowering->exprs, q, 1);
     share.low = expr_floordiv(lowering->exprs, expr_mul(lowering->exprs, q, extent), all);
     share.high = expr_floordiv(lowering->exprs, expr_mul(lowering->exprs, next, extent), all);

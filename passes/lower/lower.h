@@ -124,7 +124,8 @@ Tile *kernel_fma(Kernel *kernel, Tile *a, Tile *b, Tile *c);
 Tile *kernel_select(Kernel *kernel, Tile *condition, Tile *a, Tile *b);
 /* |vectors| of a tile's vectors, from |first| on. */
 Tile *kernel_slice(Kernel *kernel, Tile *tile, int first, int vectors);
-Tile *kernel_reduce(Kernel *kernel, OpKind op, Tile *tile);
+Tile *kernel_reduce(Kernel *kernel, OpKind op, Tile *tile); /* over vectors and lanes */
+Tile *kernel_reduce_rows(Kernel *kernel, OpKind op, Tile *tile);
 Tile *kernel_position(Kernel *kernel, const Expr *position, DType dtype, TileShape shape);
 /* The operand |index| of |op|, NULL where it is absent. */
 Buffer *kernel_optional(Kernel *kernel, const Op *op, int index);
@@ -140,7 +141,8 @@ void kernel_prefetch(Kernel *kernel, int64_t terms, const Expr *row, int64_t row
 const Expr *kernel_parallel(Kernel *kernel, int items);
 /* What one work item does of a nest: a part of the axis |axis|; -1: everything. */
 typedef struct Share {
-    int axis;
+    int axis, items;
+    const Expr *item; /* NULL: not shared */
     const Expr *low, *high;
 } Share;
 /* Splits a function's only nest, over |extents| from outermost, into work items where it is worth it and
@@ -167,7 +169,8 @@ const Expr *lane_symbol(const Kernel *kernel);
 /* ---- epilogue.c ---- */
 /* The value that is the cluster's anchor result (or the op's), computed as |tile| at |coordinates|: applies
  * the ops that follow it in the cluster and stores what the cluster yields. */
-void kernel_finish_tile(Kernel *kernel, const Value *anchor, Tile *tile, const Coordinates *coordinates);
+/* Returns the tile of the first. Sums over maps are left to map_sum.c. */
+Tile *kernel_finish_tile(Kernel *kernel, const Value *anchor, Tile *tile, const Coordinates *coordinates);
 /* Asks for the places that kernel_finish_tile will store to, and for those of equally large operands. */
 void kernel_prefetch_results(Kernel *kernel, TileShape shape, const Coordinates *coordinates);
 /* Stores one tile of a result to its places. */
@@ -176,6 +179,21 @@ void kernel_store_result(Kernel *kernel, const Value *result, Tile *tile, const 
  * |coordinates| are those of one part. */
 void kernel_finish_gates(Kernel *kernel, const Value *anchor, Tile *tile, int groups,
                          const Coordinates *coordinates);
+/* ---- map_sum.c: the sum or mean of a map that the cluster yields beside it ---- */
+typedef struct MapSum {
+    const Op *reduction; /* NULL: there is none */
+    Buffer *rows;        /* [items, N, C] */
+    const Expr *item;
+    int items;
+} MapSum;
+
+/* At the start of a work item (NULL: there is one), before its first tile. */
+MapSum map_sum_begin(Kernel *kernel, const Expr *item, int items);
+/* |tile|: of the finished map, at |at|. */
+void map_sum_add(Kernel *kernel, const MapSum *sum, Tile *tile, const Coordinates *at);
+/* After all items. */
+void map_sum_end(Kernel *kernel, const MapSum *sum);
+
 /* The tile of a value of the cluster at some place, computed from memory and from |anchor|'s tile if it uses
  * it. */
 Tile *kernel_value_at(Kernel *kernel, const Value *value, const Value *anchor, Tile *tile,
@@ -192,5 +210,7 @@ const Op *cluster_anchor(const Op *op);
 int cluster_result_count(const Op *op);
 const Value *cluster_yield(const Op *op, int index); /* the inner value behind result |index| */
 const Value *cluster_result(const Op *op, int index);
+/* Whether result |index| is the sum or mean of the map that the cluster yields first. */
+bool cluster_yields_sum(const Op *op, int index);
 
 #endif

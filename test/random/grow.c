@@ -35,10 +35,8 @@ static const struct {
     Value *(*grow)(Net *net);
     int weights[FLAVOUR_COUNT];
 } parts[] = {
-    {grow_residual, {2, 0, 24, 0}},
-    {grow_branches, {2, 0, 16, 0}},
-    {grow_transposed, {2, 0, 10, 0}},
-    {grow_upsampled, {2, 0, 8, 0}},
+    {grow_residual, {2, 0, 24, 0}}, {grow_branches, {2, 0, 16, 0}},   {grow_transposed, {2, 0, 10, 0}},
+    {grow_upsampled, {2, 0, 8, 0}}, {grow_excitation, {2, 0, 10, 0}},
 };
 enum { PART_COUNT = sizeof parts / sizeof *parts };
 

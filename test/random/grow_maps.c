@@ -59,6 +59,23 @@ Value *grow_branches(Net *net) {
     return net_finish(net, op);
 }
 
+/* Means of the channels of a convolution, alone or as factors of the map. */
+Value *grow_excitation(Net *net) {
+    Value *x = net_pick(net, is_map);
+    if (!x) return NULL;
+    bool apart = net_chance(net, 40);
+    int64_t outputs = apart ? expr_value(x->type.dims[1]) : 8 * (1 + net_below(net, 6));
+    Value *y = conv_same(net, x, outputs, net_chance(net, 60) ? 1 : 3, apart ? outputs : 1);
+    if (y && net_chance(net, 60)) y = relu(net, y);
+    if (!y) return NULL;
+    bool keeps = net_chance(net, 60);
+    Op *op = net_op(net, net_chance(net, 70) ? OP_REDUCE_MEAN : OP_REDUCE_SUM, &y, 1);
+    op_set_ints(net->module, op, ATTR_AXES, (int64_t[]){2, 3}, 2);
+    if (keeps) op_set_int(net->module, op, ATTR_KEEPDIMS, 1);
+    Value *means = net_finish(net, op);
+    return means && keeps ? net_simple(net, OP_MUL, y, means) : means;
+}
+
 /* As conv_transpose2d writes it: zeros between the elements, and the padding that is left. */
 Value *grow_transposed(Net *net) {
     static const int outputs[] = {16, 16, 32, 24, 5, 1};

@@ -87,6 +87,7 @@ typedef Value *Grower(Net *net, OpKind kind);
 /* Parts of several ops, from f32 maps in sight. */
 Value *grow_residual(Net *net);
 Value *grow_branches(Net *net);
+Value *grow_excitation(Net *net);
 Value *grow_transposed(Net *net);
 Value *grow_upsampled(Net *net);
 /* Some op of the table, or one of these parts. */
