@@ -240,7 +240,9 @@ static int64_t yields_blocks(const Op *op, int *out_channel) {
     if (op->kind == OP_CONCAT) return joins_blocks(op, out_channel);
     if (op->kind == OP_SPACE_TO_DEPTH) {
         *out_channel = 1;
-        return read_in_blocks(op->parent, op->results[0]) ? CHANNEL_BLOCK : 0;
+        if (!read_in_blocks(op->parent, op->results[0])) return 0;
+        int64_t block = block_of(op->results[0]->type.dims[1]);
+        return block ? block : CHANNEL_BLOCK;
     }
     if (!(op_infos[anchor->kind].traits & (OP_WINDOW | OP_POINTWISE))) return 0;
     for (const Op *inner = op->kind == OP_CLUSTER ? op->body->first : op; inner; inner = inner->next) {
