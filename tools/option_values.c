@@ -50,16 +50,14 @@ static bool are_numbers(const char *value, bool positive) {
     return count > 0;
 }
 
-/* NULL: |value| names passes only, separated by commas. */
-static const char *passes_expected(Arena *arena, const char *value) {
-    int count;
-    const char **names = options_list(arena, value, &count),
-               **known = NEW_ARRAY(arena, const char *, pass_count);
+/* NULL: each of |names| is a pass. */
+static const char *passes_expected(Arena *arena, const char *words, const char *const *names, int count) {
+    const char **known = NEW_ARRAY(arena, const char *, pass_count);
     for (int i = 0; i < pass_count; i++) known[i] = pass_infos[i].name;
     for (int i = 0; i < count; i++) {
         if (pass_find(names[i])) continue;
         const char *near = nearest_name(names[i], known, pass_count);
-        return arena_printf(arena, "passes, as `tenon explain passes` lists them; there is no '%s'%s%s%s",
+        return arena_printf(arena, "%s, as `tenon explain passes` lists them; there is no '%s'%s%s%s", words,
                             names[i], near ? ", did you mean '" : "", near ? near : "", near ? "'?" : "");
     }
     return NULL;
@@ -112,9 +110,13 @@ const char *option_value_expected(Arena *arena, int id, const char *value, char 
     case OPTION_FLOPS: return is_positive(value) ? NULL : "a number above 0";
     case OPTION_PREFIX: return is_name(value) ? NULL : "a C name";
     case OPTION_PRINT_BEFORE:
-    case OPTION_PRINT_AFTER: return pass_find(value) ? NULL : "a pass, as `tenon explain passes` lists them";
+    case OPTION_PRINT_AFTER: return passes_expected(arena, "a pass", &value, 1);
     case OPTION_PASSES:
-    case OPTION_SKIP: return passes_expected(arena, value);
+    case OPTION_SKIP: {
+        int count;
+        const char **names = options_list(arena, value, &count);
+        return passes_expected(arena, "passes", names, count);
+    }
     }
     return !words || is_one_of(value, words) ? NULL : arena_printf(arena, "one of: %s", words);
 }
