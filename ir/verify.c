@@ -51,15 +51,43 @@ static void verify_type(Verifier *verifier, const Value *value, Span span) {
             complain(verifier, span, "a negative extent: %s", type_text(verifier->module->arena, type));
 }
 
+/* Whether a cluster may yield |value| beside its map: the map's sum or mean, where its schedule can make
+ * it. */
+static bool sums_map(const Op *cluster, const Value *value) {
+    const Value *map = cluster->body->last->operands[0];
+    const Op *op = value->op;
+    const char *variant = cluster->schedule ? cluster->schedule->variant : NULL;
+    if ((op->kind != OP_REDUCE_SUM && op->kind != OP_REDUCE_MEAN) || op->operands[0] != map) return false;
+    for (int i = 0; i < 4; i++)
+        if (map->type.rank != 4 || op_axes_contain(op, i) != (i >= 2)) return false;
+    return variant && (strcmp(variant, "direct") == 0 || strcmp(variant, "pointwise") == 0 ||
+                       strcmp(variant, "depthwise") == 0);
+}
+
+static void verify_cluster(Verifier *verifier, const Op *op) {
+    const Op *yield = op->body->last;
+    for (int i = 0; yield && i < op->result_count; i++) {
+        if (i >= yield->operand_count || !type_equal(&op->results[i]->type, &yield->operands[i]->type)) {
+            complain(verifier, op->span, "cluster result %d differs from what it yields", i);
+            continue;
+        }
+        const Value *value = yield->operands[i];
+        if (i > 0 && value->kind == VALUE_RESULT && op_infos[value->op->kind].traits & OP_REDUCTION &&
+            !sums_map(op, value))
+            complain(
+                verifier, op->span,
+                "cluster result %d is no sum or mean over axes 2 and 3 of result 0 that a direct, pointwise "
+                "or depthwise schedule makes",
+                i);
+    }
+}
+
 /* The stored result types must be what the shape rule says today; layouts are free. */
 static void verify_results(Verifier *verifier, Op *op) {
     Module *module = verifier->module;
     if (op->kind == OP_YIELD) return;
     if (op->kind == OP_CLUSTER) {
-        const Op *yield = op->body->last;
-        for (int i = 0; yield && i < op->result_count; i++)
-            if (i >= yield->operand_count || !type_equal(&op->results[i]->type, &yield->operands[i]->type))
-                complain(verifier, op->span, "cluster result %d differs from what it yields", i);
+        verify_cluster(verifier, op);
         return;
     }
     Op *fresh = NEW(module->arena, Op);

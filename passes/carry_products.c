@@ -1,9 +1,9 @@
-/* carry_products: where a step looks up in a constant table what the next one multiplies, as a decoder does, the
- * product is carried in its place; fold_tables then looks it up.
+/* carry_products: where a step looks up in a constant table what the next one multiplies, as a decoder does,
+ * the product is carried in its place; fold_tables then looks it up.
  *   before   scan (%e = %e0) { .. linear %e, @w ..  carry gather @embedding, %token }
  *   after    scan (%z = linear %e0, @w) { .. %z ..  carry linear (gather @embedding, %token), @w }
- * Before scans are cut in chunks, so that all steps are alike. Sound: the product of what is carried is all that is
- * made of it. */
+ * Before scans are cut in chunks, so that all steps are alike. Sound: the product of what is carried is
+ * all that is made of it. */
 #include "passes/passes.h"
 
 #include "ir/shapes/infer.h"

@@ -2,11 +2,12 @@
  *   before   %2 = cluster @conv1 {..} : f32[N, 64, 56, 56]
  *   after    %2 = cluster @conv1 {..} : f32[N, 64, 56, 56]
  *                 layout [d0, d1/16, d2 halo 1:1, d3 halo 1:1, d1%16]
- * A convolution with lanes along channels yields blocks of 16 channels, or of 8 where 16 do not divide what it
- * yields or a part of the concatenation that it joins, and wants such blocks; poolings and pointwise clusters
- * keep what they get, and a cut of whole blocks lies where it lies. A value carries the halo of its hungriest reader, which its producer fills with zeros on every call. Weights are laid
- * out in panels of the tile's width. Everything else is row major. Sound: relayout changes no value; results
- * and inputs of an entry stay row major. */
+ * A convolution with lanes along channels yields blocks of 16 channels, or of 8 where 16 do not divide
+ * what it yields or a part of the concatenation that it joins, and wants such blocks; poolings and
+ * pointwise clusters keep what they get, and a cut of whole blocks lies where it lies. A value carries the
+ * halo of its hungriest reader, which its producer fills with zeros on every call. Weights are laid out in
+ * panels of the tile's width. Everything else is row major. Sound: relayout changes no value; results and
+ * inputs of an entry stay row major. */
 #include "passes/passes.h"
 
 #include "ir/shapes/infer.h"
@@ -107,8 +108,8 @@ static bool in_epilogue(const Op *cluster, const Value *value) {
     return false;
 }
 
-/* Overhanging tiles write their results, and read the operands of their epilogue, beyond the map; pooled, half
- * as far. */
+/* Overhanging tiles write their results, and read the operands of their epilogue, beyond the map; pooled,
+ * half as far. */
 static void widen_by_overhang(Halo *halo, const Op *conv, bool pooled) {
     for (int i = 0; i < 2; i++) {
         int64_t elements = overhang(conv, i);
@@ -116,8 +117,6 @@ static void widen_by_overhang(Halo *halo, const Op *conv, bool pooled) {
         if (elements > halo->after[2 + i]) halo->after[2 + i] = elements;
     }
 }
-
-static bool joins(const Op *op, const Value *value);
 
 /* A cut of channels [N, C, ..] at places that |block| divides, all of every other axis. */
 static bool cuts_channels(const Op *op, int64_t block) {
@@ -132,42 +131,56 @@ static bool cuts_channels(const Op *op, int64_t block) {
            expr_is_constant(part->dims[1], &extent) && extent % block == 0;
 }
 
-/* The halo that those who read or write |value| in |block| want. */
-static Halo halo_for(const Block *block, const Value *value) {
-    Halo halo = {{0}, {0}};
-    for (const Op *op = block->first; op; op = op->next) {
-        /* A part of a concatenation is written where the whole lies. */
-        if (joins(op, value)) {
-            Halo whole = halo_for(block, op->results[0]);
-            for (int i = 0; i < RANK_MAX; i++) {
-                if (whole.before[i] > halo.before[i]) halo.before[i] = whole.before[i];
-                if (whole.after[i] > halo.after[i]) halo.after[i] = whole.after[i];
-            }
-        }
-        /* A cut of whole blocks is a view. */
-        if (op->kind == OP_SLICE && op->operands[0] == value && cuts_channels(op, CHANNEL_BLOCK_MIN)) {
-            Halo part = halo_for(block, op->results[0]);
-            for (int i = 0; i < RANK_MAX; i++) {
-                if (part.before[i] > halo.before[i]) halo.before[i] = part.before[i];
-                if (part.after[i] > halo.after[i]) halo.after[i] = part.after[i];
-            }
-        }
-        const Op *conv = scheduled_conv(op);
-        if (!conv) continue;
-        if (conv->operands[0] == value) widen(&halo, conv);
-        if (conv->kind != OP_WINOGRAD) continue;
-        if (op->results[0] == value)
-            widen_by_overhang(&halo, conv, is_pooled(op));
-        else if (value->type.rank == 4 && in_epilogue(op, value))
-            widen_by_overhang(&halo, conv, false);
-    }
-    return halo;
-}
-
 static bool joins(const Op *op, const Value *value) {
     for (int i = 0; i < op->operand_count && op->kind == OP_CONCAT; i++)
         if (op->operands[i] == value) return true;
     return false;
+}
+
+/* A value and those whose memory it may share: the concatenations that it is a part of, since it is
+ * written where the whole lies, and cuts of whole blocks, which are views; theirs too. */
+typedef struct Family {
+    const Block *block;
+    VECTOR(const Value *) values;
+} Family;
+
+static bool family_has(const Family *family, const Value *value) {
+    for (int i = 0; i < family->values.count; i++)
+        if (family->values.items[i] == value) return true;
+    return false;
+}
+
+static Family family_of(const Module *module, const Block *block, const Value *value) {
+    Family family = {.block = block};
+    vector_push(module->arena, &family.values, value);
+    for (int i = 0; i < family.values.count; i++)
+        for (const Op *op = block->first; op; op = op->next) {
+            const Value *member = family.values.items[i];
+            bool cut =
+                op->kind == OP_SLICE && op->operands[0] == member && cuts_channels(op, CHANNEL_BLOCK_MIN);
+            if ((cut || joins(op, member)) && !family_has(&family, op->results[0]))
+                vector_push(module->arena, &family.values, op->results[0]);
+        }
+    return family;
+}
+
+/* The halo that those who read or write one of |family| want. */
+static Halo halo_for(const Family *family) {
+    Halo halo = {{0}, {0}};
+    for (const Op *op = family->block->first; op; op = op->next) {
+        const Op *conv = scheduled_conv(op);
+        if (!conv) continue;
+        for (int i = 0; i < family->values.count; i++) {
+            const Value *value = family->values.items[i];
+            if (conv->operands[0] == value) widen(&halo, conv);
+            if (conv->kind != OP_WINOGRAD) continue;
+            if (op->results[0] == value)
+                widen_by_overhang(&halo, conv, is_pooled(op));
+            else if (value->type.rank == 4 && in_epilogue(op, value))
+                widen_by_overhang(&halo, conv, false);
+        }
+    }
+    return halo;
 }
 
 /* 0: row major. */
@@ -180,21 +193,26 @@ static bool is_blocked(const Layout *layout) { return channel_block(layout) != 0
 
 static int64_t lesser(int64_t a, int64_t b) { return a < b ? a : b; }
 
-/* The block for |value|, with its channels as |axis|: of its own channels, of every part of what it joins, and
- * of the cuts that read it. 0: none. */
-static int64_t block_for(const Block *block, const Value *value, int axis) {
-    int64_t least = block_of(value->type.dims[axis]);
-    for (const Op *op = block->first; op && least; op = op->next) {
-        if (joins(op, value) && op_int(op, ATTR_AXIS, 0) == axis) {
-            int64_t whole = block_for(block, op->results[0], axis);
-            for (int i = 0; i < op->operand_count; i++)
-                whole = lesser(whole, block_of(op->operands[i]->type.dims[axis]));
-            if (whole) least = lesser(least, whole);
+/* The block of what |op| joins along |axis|; 0: it has none. */
+static int64_t block_of_parts(const Op *op, int axis) {
+    int64_t least = CHANNEL_BLOCK;
+    for (int i = 0; i < op->operand_count; i++)
+        least = lesser(least, block_of(op->operands[i]->type.dims[axis]));
+    return op_int(op, ATTR_AXIS, 0) == axis ? least : 0;
+}
+
+/* The block for the first of |family|, with its channels as |axis|: of its own channels, of every part of
+ * what it joins, and of the cuts. 0: none. */
+static int64_t block_for(const Family *family, int axis) {
+    int64_t least = block_of(family->values.items[0]->type.dims[axis]);
+    for (int i = 0; i < family->values.count && least; i++)
+        for (const Op *op = family->block->first; op; op = op->next) {
+            const Value *value = family->values.items[i];
+            if (joins(op, value) && block_of_parts(op, axis)) least = lesser(least, block_of_parts(op, axis));
+            if (op->kind == OP_SLICE && op->operands[0] == value && cuts_channels(op, CHANNEL_BLOCK_MIN) &&
+                !cuts_channels(op, CHANNEL_BLOCK))
+                least = lesser(least, CHANNEL_BLOCK_MIN);
         }
-        if (op->kind == OP_SLICE && op->operands[0] == value && cuts_channels(op, CHANNEL_BLOCK_MIN) &&
-            !cuts_channels(op, CHANNEL_BLOCK))
-            least = CHANNEL_BLOCK_MIN;
-    }
     return least;
 }
 
@@ -230,12 +248,12 @@ static bool read_in_blocks(const Block *block, const Value *value) {
 
 /* The channel blocks that the result of |op| comes in: convolutions decide, what follows them keeps. 0: none.
  */
-static int64_t yields_blocks(const Op *op, int *out_channel) {
+static int64_t yields_blocks(const Op *op, const Family *family, int *out_channel) {
     const Op *anchor = anchor_of(op), *conv = scheduled_conv(op);
     if (conv) {
         *out_channel = channel_axis(conv);
         if (!has_variant(op, "direct") && !has_variant(op, "depthwise") && !is_winograd(op)) return 0;
-        return block_for(op->parent, op->results[0], *out_channel);
+        return block_for(family, *out_channel);
     }
     if (op->kind == OP_CONCAT) return joins_blocks(op, out_channel);
     if (op->kind == OP_SPACE_TO_DEPTH) {
@@ -336,15 +354,17 @@ static bool has_room(const Layout *has, const Layout *wanted) {
     return true;
 }
 
-/* The map that a convolution reads: blocks if it wants them, with at least its own halo. Blocks that are not full
- * are filled with zeros. */
+/* The map that a convolution reads: blocks if it wants them, with at least its own halo. Blocks that are
+ * not full are filled with zeros. */
 static Value *conv_input(Module *module, Op *op, const Op *conv) {
     Value *x = conv->operands[0];
     bool blocked = wants_blocks(op, conv);
-    Halo halo = halo_for(op->parent, x), own = {{0}, {0}};
+    Family family = family_of(module, op->parent, x);
+    Halo halo = halo_for(&family), own = {{0}, {0}};
     widen(&own, conv);
     const Layout *has = x->type.layout;
     bool enough = is_blocked(has) == blocked;
+    if (enough && blocked) enough = has->pieces[has->count - 1].axis == channel_axis(conv);
     for (int i = 0; enough && i < x->type.rank; i++) {
         int64_t before = 0, after = 0;
         for (int j = 0; has && j < has->count; j++)
@@ -501,10 +521,12 @@ static void lay_out_op(Module *module, const PassOptions *options, Op *op) {
         want_rows(module, op, op->kind == OP_CLUSTER ? (Op *)anchor : op);
     }
     int channel = 0;
+    /* The second result of a convolution is the sum of its map, always row major. */
     if ((op->result_count != 1 && !conv) || !can_write_layout(op)) return;
     if (read_by_other_blocks(op->parent, op->results[0]) && !is_winograd(op)) return;
-    int64_t block = yields_blocks(op, &channel);
-    Halo halo = halo_for(op->parent, op->results[0]);
+    Family family = family_of(module, op->parent, op->results[0]);
+    int64_t block = yields_blocks(op, &family, &channel);
+    Halo halo = halo_for(&family);
     const Layout *layout = map_layout(module, op->results[0]->type.rank, channel, block, &halo);
     if (!block && block_count_uses(op->parent, op->results[0]) != 1)
         layout = NULL; /* others read it row major */

@@ -1,5 +1,5 @@
-/* chunk_scans: a scan whose number of steps is not known, or large, goes in chunks of CHUNK_STEPS, and stacked
- * scans over one axis go together, so that what is computed for all steps of a chunk at once
+/* chunk_scans: a scan whose number of steps is not known, or large, goes in chunks of CHUNK_STEPS, and
+ * stacked scans over one axis go together, so that what is computed for all steps of a chunk at once
  * (hoist_from_scans) takes the same memory whatever the length.
  *   before   %x = gather @embedding, %tokens : f32[T, N, E]
  *            %h1, %ys = scan %x, %h0 {trip = [T]} { .. }
@@ -11,9 +11,9 @@
  *            }
  *            .. the same for the T%32 steps that are left
  *            %zs = concat (%zs.c as [T/32*32, N, H]), %zs.rest
- * A backward scan begins with what is left. Sound: steps are taken in the same order, and carried on from part
- * to part; a look-up or product does not depend on how many are computed at once. Not across an `until`, nor
- * where the number of steps taken is used. */
+ * A backward scan begins with what is left. Sound: steps are taken in the same order, and carried on from
+ * part to part; a look-up or product does not depend on how many are computed at once. Not across an
+ * `until`, nor where the number of steps taken is used. */
 #include "passes/passes.h"
 
 #include "ir/shapes/infer.h"

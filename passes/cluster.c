@@ -4,11 +4,11 @@
  *            %2 = relu %1                          %1 = conv %x, @w, @b
  *                                                  %2 = relu %1
  *                                                  yield %2 }
- * A pooling of 2 x 2 elements joins the Winograd convolution before it, whose tiles of even size hold its windows
- * whole; the map itself is then never stored.
- * Built from the last op backwards: an op joins when every use of it lies inside, it has the root's extents,
- * and there is no second anchor. Sound: what moves down to the root's place is used nowhere else. Other
- * operands of the region are defined before the root. Quadratic in the ops of a block. */
+ * A pooling of 2 x 2 elements joins the Winograd convolution before it, whose tiles of even size hold its
+ * windows whole; the map itself is then never stored. Built from the last op backwards: an op joins when
+ * every use of it lies inside, it has the root's extents, and there is no second anchor. Sound: what moves
+ * down to the root's place is used nowhere else. Other operands of the region are defined before the root.
+ * Quadratic in the ops of a block. */
 #include "passes/convolution_cost.h"
 
 #include <string.h>

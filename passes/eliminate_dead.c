@@ -1,8 +1,8 @@
-/* eliminate_dead: ops whose results nothing uses, sequences that a scan does not read and results that it stacks
- * for nobody, then constants that nothing uses.
+/* eliminate_dead: ops whose results nothing uses, sequences that a scan does not read and results that it
+ * stacks for nobody, then constants that nothing uses.
  *   before   %1 = relu %x        after   (gone)
- * Sound: no op has effects of its own; an op that could fail at run time (an index, a division) may go with
- * its result. Two walks: marks from the yields backwards, then removal. */
+ * Sound: no op has effects of its own; an op that could fail at run time (an index, a division) may go
+ * with its result. Two walks: marks from the yields backwards, then removal. */
 #include "passes/passes.h"
 
 #include <stdlib.h>

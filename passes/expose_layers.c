@@ -1,8 +1,8 @@
 /* expose_layers: every value that stays in memory becomes a further output of its entry, named by the layer
  * that made it.
  *   before   %1 = cluster @conv1 ..; yield %2        after   yield %2, %1 (results y, conv1)
- * Not in the pipeline: `tenon verify` runs it after the passes, so that what it compares is what a compilation
- * computes. */
+ * Not in the pipeline: `tenon verify` runs it after the passes, so that what it compares is what a
+ * compilation computes. */
 #include "passes/passes.h"
 
 #include "ir/shapes/infer.h"

@@ -1,12 +1,12 @@
-/* fold_tables: a linear layer of rows looked up in a constant table becomes a look-up in the table of the layer's
- * results.
+/* fold_tables: a linear layer of rows looked up in a constant table becomes a look-up in the table of the
+ * layer's results.
  *   before   %x = gather @embedding, %tokens
  *            %z = linear %x, @w, @b
  *   after    const @embedding.linear = recipe { linear @embedding, @w, @b }
  *            %z = gather @embedding.linear, %tokens
- * So the input product of a recurrent layer behind an embedding costs nothing. Sound up to rounding: a row's
- * product does not depend on where it is used, and is rounded once. Only for tables of up to TABLE_BYTES_MAX, or
- * --max-weights, that take up to PRODUCTS_MAX multiplications to make. */
+ * So the input product of a recurrent layer behind an embedding costs nothing. Sound up to rounding: a
+ * row's product does not depend on where it is used, and is rounded once. Only for tables of up to
+ * TABLE_BYTES_MAX, or --max-weights, that take up to PRODUCTS_MAX multiplications to make. */
 #include "passes/passes.h"
 
 #include "ir/shapes/infer.h"

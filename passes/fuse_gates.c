@@ -1,5 +1,5 @@
-/* fuse_gates: a linear layer whose result is cut into equal parts, and the pointwise work on the parts, become
- * one cluster: the cell of a recurrent layer with any number of gates, or a gated linear unit.
+/* fuse_gates: a linear layer whose result is cut into equal parts, and the pointwise work on the parts,
+ * become one cluster: the cell of a recurrent layer with any number of gates, or a gated linear unit.
  *   before   %z = linear %h, @w : f32[N, 4*H]        after   %xi = slice %x .. (and %xf, ..)
  *            %s = add %z, %x                                 %c1, %h1 = cluster {
  *            %i = slice %s .. (and %f, ..)                     %z = linear %h, @w
@@ -7,10 +7,10 @@
  *            %h1 = .. tanh %c1 ..                              %c1 = .. sigmoid (add %i, %xi) ..
  *                                                              %h1 = .. tanh %c1 ..
  *                                                              yield %c1, %h1 }
- * First the cuts move up through pointwise ops to the layer itself; then everything that can be computed from
- * the parts at one place joins, in the order of the block, with pointwise work that only it reads, until
- * something else needs one of them. Sound: cutting commutes with pointwise ops, and what moves down to the
- * cluster's place is used by nothing before it. */
+ * First the cuts move up through pointwise ops to the layer itself; then everything that can be computed
+ * from the parts at one place joins, in the order of the block, with pointwise work that only it reads,
+ * until something else needs one of them. Sound: cutting commutes with pointwise ops, and what moves down
+ * to the cluster's place is used by nothing before it. */
 #include "passes/passes.h"
 
 #include "ir/shapes/infer.h"

@@ -3,10 +3,11 @@
  *   before   scan %xs, %h0 { args (%x, %h)  %z = linear %x, @w  .. }
  *   after    %zs = linear %xs, @w
  *            scan %xs, %zs, %h0 { args (%x, %z, %h)  .. }
- * Sound: both depend on nothing that a step carries and cannot fail, and the layer gives each position the same
- * sum in the same order. The layer not across an `until`, which may spare most steps, not out of the chunks of chunk_scans, and
- * only while all steps fit HOISTED_BYTES_MAX, so that the workspace stays bounded. The recurrent products that
- * remain read their weights once per step; these read theirs once per tile of rows. */
+ * Sound: both depend on nothing that a step carries and cannot fail, and the layer gives each position the
+ * same sum in the same order. The layer not across an `until`, which may spare most steps, not out of the
+ * chunks of chunk_scans, and only while all steps fit HOISTED_BYTES_MAX, so that the workspace stays
+ * bounded. The recurrent products that remain read their weights once per step; these read theirs once per
+ * tile of rows. */
 #include "passes/scan_parts.h"
 
 #include "ir/shapes/infer.h"

@@ -1,10 +1,10 @@
-/* join_means: a mean, or sum, over a map joins the convolution that makes the map, which adds up its tiles while
- * they are in registers.
+/* join_means: a mean, or sum, over a map joins the convolution that makes the map, which adds up its tiles
+ * while they are in registers.
  *   before   %1 = cluster @conv {..}                      : f32[1, 64, 28, 28]
  *            %2 = reduce_mean %1 {axes = [2, 3]}          : f32[1, 64]
  *   after    %1, %2 = cluster @conv {.. %v; %m = reduce_mean %v {axes = [2, 3]}; yield %v, %m}
- * Of convolutions whose tiles are pixels times vectors of channels; tiles of Winograd's algorithms overhang the
- * map. Sound: the same elements are added, in another order. */
+ * Of convolutions whose tiles are pixels times vectors of channels; tiles of Winograd's algorithms
+ * overhang the map. Sound: the same elements are added, in another order. */
 #include "passes/passes.h"
 
 #include <string.h>

@@ -3,10 +3,10 @@
  *            %f = linear %h, @wf, @bf                %z = linear %h, @wi.concat, @bi.concat
  *                                                    %i = slice %z ..
  *                                                    %f = slice %z ..
- * So a cell written with a layer for each gate reads its operand once, and fuse_gates finds the gates. In scans,
- * and elsewhere for up to ROWS_MAX rows: with more, what follows each layer is better kept in its own tiles.
- * Sound: each output is the same sum in the same order; a layer without bias gets one of zeros where others have
- * one. */
+ * So a cell written with a layer for each gate reads its operand once, and fuse_gates finds the gates. In
+ * scans, and elsewhere for up to ROWS_MAX rows: with more, what follows each layer is better kept in its
+ * own tiles. Sound: each output is the same sum in the same order; a layer without bias gets one of zeros
+ * where others have one. */
 #include "passes/passes.h"
 
 #include "ir/shapes/infer.h"

@@ -1,9 +1,10 @@
-/* plan_memory: every workspace buffer of an entry gets an offset, at the declared upper bounds of its extents.
+/* plan_memory: every workspace buffer of an entry gets an offset, at the declared upper bounds of its
+ * extents.
  *   before   workspace %w0, %w1, %w2 at 0      after   %w0 at 0, %w1 at 4096, %w2 at 0 (%w0 is dead)
- * Sound: two buffers share bytes only if no statement lies in the life of both. A buffer lives from its first
- * to its last use; one that is also used outside a loop lives through the whole loop, and one used by a work
- * item of the entry as long as all items do. Placement is by size, largest first, lowest free place, as in
- * Pisarchyk and Lee, "Efficient Memory Management for Deep Neural Net Inference" (2020). */
+ * Sound: two buffers share bytes only if no statement lies in the life of both. A buffer lives from its
+ * first to its last use; one that is also used outside a loop lives through the whole loop, and one used
+ * by a work item of the entry as long as all items do. Placement is by size, largest first, lowest free
+ * place, as in Pisarchyk and Lee, "Efficient Memory Management for Deep Neural Net Inference" (2020). */
 #include "passes/passes.h"
 
 #include <stdlib.h>

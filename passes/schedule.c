@@ -139,8 +139,8 @@ static bool writes_far(const TargetInfo *target, const Type *type) {
     return type_count_max(type) * (int64_t)dtype_bytes(type->dtype) > target->l2_bytes / 2;
 }
 
-/* Lanes along output channels, in panels of 16 or more whatever the vector width, so that layouts are the same
- * everywhere. The last panel may be padded. */
+/* Lanes along output channels, in panels of 16 or more whatever the vector width, so that layouts are the
+ * same everywhere. The last panel may be padded. */
 static Schedule direct_schedule(const TargetInfo *target, const Op *op) {
     const Type *x = &op->operands[0]->type, *w = &op->operands[1]->type, *y = &op->results[0]->type;
     int lanes = target_lanes(target), per_block = 16 / lanes;
@@ -287,7 +287,7 @@ static const char *misfit(Arena *arena, const TargetInfo *target, const Op *op, 
         target->register_count)
         return "its tile needs more registers than the target has";
     if (blocked && !either && (width % 16 != 0 || (extent(w, 0) % 16 == 0 && extent(w, 0) % width != 0)))
-        return "its vectors do not divide the output channels in blocks of 16";
+        return "its vectors are no multiple of 16 channels, or do not divide those of the output";
     if (strcmp(rule->variant, "depthwise") == 0 && width != rule->vectors * rule->lanes)
         return "depthwise tiles are as wide as a block of 16 channels, or of 8 where 16 do not divide them";
     if (given->items < 0 || given->items > 16) return "there are at most 16 work items";

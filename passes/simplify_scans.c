@@ -1,14 +1,14 @@
-/* simplify_scans: a scan of one step is its body; the last of what a scan stacks is what it carries, where the
- * two are the same.
+/* simplify_scans: a scan of one step is its body; the last of what a scan stacks is what it carries, where
+ * the two are the same.
  *   before   %h1, %ys, %n = scan %xs, %h0 {trip = [1]} { args (%x, %h) .. yield %h2, %y }
  *   after    %x = reshape %xs ..  %ys = reshape %y        (%h is %h0, %h1 is %h2, %n is 1)
  *   before   %h1, %ys = scan .. { .. yield %h2, %h2 }  %y = slice %ys {starts = [T - 1, 0]}
  *   after    %h1, %ys = scan .. { .. yield %h2, %h2 }  %y = reshape %h1
  *   before   scan %i = iota {shape = [T]} { args (%t) .. }
  *   after    scan 0 { args (%t) .. yield %t + 1 }
- * So a cell called for one step from within a decoder's loop is part of that loop, and many-to-one networks
- * need not keep the sequence, and counting to a length that the call chooses takes no memory. Sound: one step reads the initial values and its results are the last ones,
- * whatever `until` says. */
+ * So a cell called for one step from within a decoder's loop is part of that loop, and many-to-one
+ * networks need not keep the sequence, and counting to a length that the call chooses takes no memory.
+ * Sound: one step reads the initial values and its results are the last ones, whatever `until` says. */
 #include "passes/scan_parts.h"
 
 #include "ir/shapes/infer.h"

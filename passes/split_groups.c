@@ -1,11 +1,12 @@
-/* split_groups: a convolution of few groups becomes one convolution for each, between a cut and a concatenation.
+/* split_groups: a convolution of few groups becomes one convolution for each, between a cut and a
+ * concatenation.
  *   before   %y = conv %x, @w, @b {groups = 2} : f32[N, 256, 27, 27]
  *   after    %x0 = slice %x ..
  *            %y0 = conv %x0, @w.slice, @b.slice : f32[N, 128, 27, 27]        (and the other)
  *            %y = concat %y0, %y1 {axis = 1}
- * So each group is computed as any convolution; where its channels fill whole blocks, cutting and joining cost
- * nothing. Activations of the whole move to the parts. Sound: the groups are independent. Not where every
- * channel is a group, which is a variant of its own. */
+ * So each group is computed as any convolution; where its channels fill whole blocks, cutting and joining
+ * cost nothing. Activations of the whole move to the parts. Sound: the groups are independent. Not where
+ * every channel is a group, which is a variant of its own. */
 #include "passes/passes.h"
 
 #include "ir/shapes/infer.h"

@@ -53,7 +53,7 @@ static const char *type_fault(OpKind op, const DType *types, int count, DType re
                                                             : NULL;
     for (int i = 1; i < count; i++)
         if (types[i] != first) return "the operands have different types";
-    if (is_half(first)) return "f16 and bf16 are only moved and cast";
+    if (is_half(first)) return "f16 and bf16 are only moved and cast; cast them to f32 first";
     if (rule == RULE_COMPARE) return result != DTYPE_BOOL ? "the result of a comparison is bool" : NULL;
     if (result != first) return "the result has the type of the operands";
     if (rule == RULE_BOOLS && first != DTYPE_BOOL) return "the operands are no bools";

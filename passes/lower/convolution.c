@@ -282,8 +282,8 @@ static void direct_region(Convolution *c, Coordinates at, Region region, bool fl
     map_sum_add(kernel, &c->sum, kernel_finish_tile(kernel, c->op->results[0], sum, &places), &places);
 }
 
-/* What the work items of a direct convolution divide: panels, super-tiles, or lines; for a pointwise one, whose
- * lines are one row, tiles of pixels. */
+/* What the work items of a direct convolution divide: panels, super-tiles, or lines; for a pointwise one,
+ * whose lines are one row, tiles of pixels. */
 typedef enum Division { BY_PANELS, BY_BLOCKS, BY_LINES, BY_TILES } Division;
 
 static int64_t known(const Expr *expr) { return expr->min == expr->max ? expr->min : 0; }

@@ -139,10 +139,11 @@ Tile *kernel_contract(Kernel *kernel, Tile *initial, const Access *a, const Acce
 void kernel_prefetch(Kernel *kernel, int64_t terms, const Expr *row, int64_t rows, int tile_rows);
 /* Work items; must be the outermost loop. */
 const Expr *kernel_parallel(Kernel *kernel, int items);
-/* What one work item does of a nest: a part of the axis |axis|; -1: everything. */
+/* What one work item, |item| of |items|, does of a nest: a part of the axis |axis|. -1: everything; then
+ * there are no items. */
 typedef struct Share {
     int axis, items;
-    const Expr *item; /* NULL: not shared */
+    const Expr *item;
     const Expr *low, *high;
 } Share;
 /* Splits a function's only nest, over |extents| from outermost, into work items where it is worth it and

@@ -1,6 +1,6 @@
-/* The sum or mean over the map that a convolution makes, yielded beside it: every work item adds up its tiles,
- * channel by channel, in a row of its own as it finishes them; afterwards the rows are added. So the order of the
- * additions depends on the number of items alone, not on threads. */
+/* The sum or mean over the map that a convolution makes, yielded beside it: every work item adds up its
+ * tiles, channel by channel, in a row of its own as it finishes them; afterwards the rows are added. So
+ * the order of the additions depends on the number of items alone, not on threads. */
 #include "passes/lower/lower.h"
 
 static const Op *reduction_of(const Op *cluster) {
