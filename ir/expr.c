@@ -446,6 +446,11 @@ const Expr *expr_mod(ExprTable *table, const Expr *a, const Expr *b) {
     if (rest->min >= 0 && rest->max < divisor) return rest;
     if (floor_div(rest->min, divisor) == floor_div(rest->max, divisor))
         return expr_add_constant(table, rest, -floor_div(rest->min, divisor) * divisor);
+    int64_t common = coefficient_gcd(rest, divisor);
+    if (common > 1) { /* as in floordiv_constant, so that the halves can be joined */
+        rest = divide_coefficients(table, rest, common);
+        return expr_scale(table, expr_mod(table, rest, expr_constant(table, divisor / common)), common);
+    }
     return binary_atom(table, EXPR_MOD, rest, b, (Interval){0, divisor - 1});
 }
 
