@@ -449,8 +449,7 @@ static void epilogue_operands(Module *module, Op *op) {
     for (Op *inner = op->body->first; inner; inner = inner->next)
         for (int i = 0; i < inner->operand_count && inner != anchor; i++) {
             Value *value = inner->operands[i];
-            bool outside = value->kind != VALUE_CONSTANT &&
-                           (value->kind != VALUE_RESULT || value->op->parent != op->body);
+            bool outside = value->kind != VALUE_RESULT || value->op->parent != op->body;
             if (!outside || value->type.rank != 4 || has_room(value->type.layout, wanted)) continue;
             if (expr_equals(value->type.dims[2], 1) && expr_equals(value->type.dims[3], 1)) continue;
             Value *roomy = find_relaid(op, value, wanted);

@@ -50,13 +50,25 @@ typedef struct Expression {
     VECTOR(const Value *) values; /* node i computes values[i], NULL for none */
 } Expression;
 
-/* An operand that broadcasts: axes align at the end, and extent 1 stands for every index. */
+static int64_t room_after(const Type *type, int axis) {
+    for (int i = 0; type->layout && i < type->layout->count; i++)
+        if (type->layout->pieces[i].axis == axis) return type->layout->pieces[i].halo_after;
+    return 0;
+}
+
+/* An operand that broadcasts: axes align at the end, and extent 1 stands for every index. What tiles that
+ * overhang the map would read beyond it is read at the edge: their results there do not count. */
 static Coordinates broadcast_coordinates(Expression *e, const Type *type) {
     Coordinates own = {{0}};
+    ExprTable *exprs = e->kernel->lowering->exprs;
     int shift = e->rank - type->rank;
-    for (int i = 0; i < type->rank; i++)
-        own.at[i] = expr_equals(type->dims[i], 1) || i + shift < 0 ? number(e->kernel, 0)
-                                                                   : e->coordinates->at[i + shift];
+    for (int i = 0; i < type->rank; i++) {
+        bool single = expr_equals(type->dims[i], 1) || i + shift < 0;
+        own.at[i] = single ? number(e->kernel, 0) : e->coordinates->at[i + shift];
+        if (!e->kernel->overhangs || expr_uses(own.at[i], e->kernel->lowering->loops->lane)) continue;
+        const Expr *last = expr_add_constant(exprs, type->dims[i], room_after(type, i) - 1);
+        if (own.at[i]->max > last->min) own.at[i] = expr_min(exprs, own.at[i], last);
+    }
     return own;
 }
 

@@ -90,6 +90,7 @@ typedef struct Kernel {
     Span span;
     LoopBody *body; /* where statements go now */
     int width;      /* vectors * lanes of the tiles: the range of l, for simpler indices */
+    bool overhangs; /* tiles go beyond the map */
     VECTOR(KernelOperand) operands;
     const Value *in_place; /* a result that lies where an operand, read for the last time, lay; NULL: none */
     Buffer *in_place_buffer;

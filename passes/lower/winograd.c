@@ -430,6 +430,7 @@ void lower_WINOGRAD(Lowering *lowering, const Op *op) {
     const Op *cluster = cluster_of(op);
     Kernel kernel = kernel_begin(lowering, cluster);
     WinogradKernel k = describe(&kernel, op, cluster->schedule);
+    kernel.overhangs = true;
     k.x = kernel_operand(&kernel, op->operands[0]);
     k.u = kernel_operand(&kernel, op->operands[1]);
     k.b = kernel_optional(&kernel, op, 2);
