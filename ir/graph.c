@@ -322,6 +322,14 @@ bool op_axes_contain(const Op *op, int axis) {
     return false;
 }
 
+bool op_sums_map(const Op *op) {
+    if (op->kind != OP_REDUCE_SUM && op->kind != OP_REDUCE_MEAN) return false;
+    if (op->operands[0]->type.rank != 4) return false;
+    for (int i = 0; i < 4; i++)
+        if (op_axes_contain(op, i) != (i >= 2)) return false;
+    return true;
+}
+
 /* ---- Constants ---- */
 
 /* Constants by name and scalars by value, so that a module may have very many. Passes drop constants from the

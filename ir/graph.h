@@ -269,6 +269,8 @@ int64_t op_int_at(const Op *op, AttrId id, int index, int64_t absent); /* elemen
 const Expr *op_expr_at(const Op *op, AttrId id, int index);            /* element of EXPRS; NULL: absent */
 bool attrs_equal(const Op *a, const Op *b);
 bool op_axes_contain(const Op *op, int axis); /* ATTR_AXES */
+/* Whether |op| is the sum or mean over both sides of its operand, [N, C, H, W]. */
+bool op_sums_map(const Op *op);
 
 /* Constants. Names are made unique by a suffix. */
 Constant *constant_create(Module *module, ConstantKind kind, const char *name, Type type, Span span);

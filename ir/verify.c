@@ -54,12 +54,8 @@ static void verify_type(Verifier *verifier, const Value *value, Span span) {
 /* Whether a cluster may yield |value| beside its map: the map's sum or mean, where its schedule can make
  * it. */
 static bool sums_map(const Op *cluster, const Value *value) {
-    const Value *map = cluster->body->last->operands[0];
-    const Op *op = value->op;
     const char *variant = cluster->schedule ? cluster->schedule->variant : NULL;
-    if ((op->kind != OP_REDUCE_SUM && op->kind != OP_REDUCE_MEAN) || op->operands[0] != map) return false;
-    for (int i = 0; i < 4; i++)
-        if (map->type.rank != 4 || op_axes_contain(op, i) != (i >= 2)) return false;
+    if (!op_sums_map(value->op) || value->op->operands[0] != cluster->body->last->operands[0]) return false;
     return variant && (strcmp(variant, "direct") == 0 || strcmp(variant, "pointwise") == 0 ||
                        strcmp(variant, "depthwise") == 0);
 }

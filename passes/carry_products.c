@@ -4,16 +4,7 @@
  *   after    scan (%z = linear %e0, @w) { .. %z ..  carry linear (gather @embedding, %token), @w }
  * Before scans are cut in chunks, so that all steps are alike. Sound: the product of what is carried is
  * all that is made of it. */
-#include "passes/passes.h"
-
-#include "ir/shapes/infer.h"
-
-static Value *reshaped(Module *module, Op *place, const Op *like, Value *value, const Type *type) {
-    Op *op = op_create(module, NULL, OP_RESHAPE, &value, 1, like->span, like->path);
-    op_set_exprs(module, op, ATTR_SHAPE, type->dims, type->rank);
-    op_insert_before(place, op);
-    return infer_op(module, op) ? op->results[0] : NULL;
-}
+#include "passes/rewrite.h"
 
 /* The layer that alone reads the carried |argument|, through reshapes; NULL: others do. */
 static Op *only_reader(const Block *body, const Value *argument) {
@@ -31,12 +22,11 @@ static Op *only_reader(const Block *body, const Value *argument) {
 
 /* The product of |value|, where |linear| multiplied it after reshapes. */
 static Value *product(Module *module, Op *place, const Op *linear, Value *value) {
-    Value *operands[3] = {reshaped(module, place, linear, value, &linear->operands[0]->type),
+    const Type *type = &linear->operands[0]->type;
+    Value *operands[3] = {reshape_before(module, place, linear, value, type->dims, type->rank),
                           linear->operands[1], NULL};
     if (linear->operand_count > 2) operands[2] = linear->operands[2];
-    Op *op = op_create(module, NULL, OP_LINEAR, operands, linear->operand_count, linear->span, linear->path);
-    op_insert_before(place, op);
-    return infer_op(module, op) ? op->results[0] : NULL;
+    return emit_before(module, place, linear, OP_LINEAR, operands, linear->operand_count);
 }
 
 static void carry(Module *module, const PassOptions *options, Op *scan) {

@@ -49,6 +49,12 @@ static int64_t block_of(const Expr *channels) {
     return count % CHANNEL_BLOCK ? CHANNEL_BLOCK_MIN : CHANNEL_BLOCK;
 }
 
+/* As block_of, but 16 where none divides them: the last is then filled with zeros. */
+static int64_t padded_block_of(const Expr *channels) {
+    int64_t block = block_of(channels);
+    return block ? block : CHANNEL_BLOCK;
+}
+
 static bool wants_blocks(const Op *op, const Op *conv) {
     if (conv->kind == OP_WINOGRAD || has_variant(op, "depthwise")) return true;
     return has_variant(op, "direct") && block_of(conv->operands[0]->type.dims[channel_axis(conv)]);
@@ -208,7 +214,8 @@ static int64_t block_for(const Family *family, int axis) {
     for (int i = 0; i < family->values.count && least; i++)
         for (const Op *op = family->block->first; op; op = op->next) {
             const Value *value = family->values.items[i];
-            if (joins(op, value) && block_of_parts(op, axis)) least = lesser(least, block_of_parts(op, axis));
+            int64_t parts = joins(op, value) ? block_of_parts(op, axis) : 0;
+            if (parts) least = lesser(least, parts);
             if (op->kind == OP_SLICE && op->operands[0] == value && cuts_channels(op, CHANNEL_BLOCK_MIN) &&
                 !cuts_channels(op, CHANNEL_BLOCK))
                 least = lesser(least, CHANNEL_BLOCK_MIN);
@@ -258,9 +265,8 @@ static int64_t yields_blocks(const Op *op, const Family *family, int *out_channe
     if (op->kind == OP_CONCAT) return joins_blocks(op, out_channel);
     if (op->kind == OP_SPACE_TO_DEPTH) {
         *out_channel = 1;
-        if (!read_in_blocks(op->parent, op->results[0])) return 0;
-        int64_t block = block_of(op->results[0]->type.dims[1]);
-        return block ? block : CHANNEL_BLOCK;
+        bool blocked = read_in_blocks(op->parent, op->results[0]);
+        return blocked ? padded_block_of(op->results[0]->type.dims[1]) : 0;
     }
     if (!(op_infos[anchor->kind].traits & (OP_WINDOW | OP_POINTWISE))) return 0;
     for (const Op *inner = op->kind == OP_CLUSTER ? op->body->first : op; inner; inner = inner->next) {
@@ -354,8 +360,7 @@ static bool has_room(const Layout *has, const Layout *wanted) {
     return true;
 }
 
-/* The map that a convolution reads: blocks if it wants them, with at least its own halo. Blocks that are
- * not full are filled with zeros. */
+/* The map that a convolution reads: blocks if it wants them, with at least its own halo. */
 static Value *conv_input(Module *module, Op *op, const Op *conv) {
     Value *x = conv->operands[0];
     bool blocked = wants_blocks(op, conv);
@@ -375,8 +380,7 @@ static Value *conv_input(Module *module, Op *op, const Op *conv) {
         enough = before >= own.before[i] && after >= own.after[i];
     }
     if (enough) return x;
-    int64_t block = blocked ? block_of(x->type.dims[channel_axis(conv)]) : 0;
-    if (blocked && !block) block = CHANNEL_BLOCK;
+    int64_t block = blocked ? padded_block_of(x->type.dims[channel_axis(conv)]) : 0;
     return relaid(module, op, x, map_layout(module, x->type.rank, channel_axis(conv), block, &halo));
 }
 

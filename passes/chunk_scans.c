@@ -14,7 +14,7 @@
  * A backward scan begins with what is left. Sound: steps are taken in the same order, and carried on from
  * part to part; a look-up or product does not depend on how many are computed at once. Not across an
  * `until`, nor where the number of steps taken is used. */
-#include "passes/passes.h"
+#include "passes/rewrite.h"
 
 #include "ir/shapes/infer.h"
 
@@ -190,10 +190,7 @@ static Value *slice(Group *group, Op *place, Value *value, int axis, const Expr 
 }
 
 static Value *reshape(Group *group, Op *place, Value *value, const Expr *const *dims, int rank) {
-    Op *op = op_create(group->module, NULL, OP_RESHAPE, &value, 1, place->span, place->path);
-    op_set_exprs(group->module, op, ATTR_SHAPE, dims, rank);
-    op_insert_before(place, op);
-    return infer_op(group->module, op) ? op->results[0] : NULL;
+    return reshape_before(group->module, place, place, value, dims, rank);
 }
 
 /* The steps in chunks as an axis of chunks and one of steps. */

@@ -10,6 +10,7 @@
  * down to the root's place is used nowhere else. Other operands of the region are defined before the root.
  * Quadratic in the ops of a block. */
 #include "passes/convolution_cost.h"
+#include "passes/rewrite.h"
 
 #include <string.h>
 
@@ -142,11 +143,7 @@ static Op *tiles_before(const Op *pool) {
 }
 
 static void join_pool(Module *module, Op *producer, Op *pool) {
-    if (producer->kind != OP_CLUSTER) {
-        Growth lone = {
-            .module = module, .root = producer, .anchor = producer, .count = 1, .members = {producer}};
-        producer = form(&lone);
-    }
+    producer = cluster_around(module, producer);
     Op *yield = block_terminator(producer->body);
     block_replace_uses(pool->parent, pool->results[0], producer->results[0]);
     op_remove(pool);

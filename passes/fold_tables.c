@@ -7,7 +7,7 @@
  * So the input product of a recurrent layer behind an embedding costs nothing. Sound up to rounding: a
  * row's product does not depend on where it is used, and is rounded once. Only for tables of up to
  * TABLE_BYTES_MAX, or --max-weights, that take up to PRODUCTS_MAX multiplications to make. */
-#include "passes/passes.h"
+#include "passes/rewrite.h"
 
 #include "ir/shapes/infer.h"
 
@@ -42,28 +42,10 @@ Op *table_look_up(const PassOptions *options, const Op *linear, Value *from) {
     return x->op;
 }
 
-static Value *emit(Module *module, Op *place, const Op *like, OpKind kind, Value *const *operands,
-                   int count) {
-    Op *op = op_create(module, NULL, kind, operands, count, like->span, like->path);
-    if (kind == like->kind) {
-        op->attrs = like->attrs;
-        op->attr_count = like->attr_count;
-    }
-    op_insert_before(place, op);
-    return infer_op(module, op) ? op->results[0] : NULL;
-}
-
-static Value *reshaped(Module *module, Op *place, const Op *like, Value *value, const Type *type) {
-    Op *op = op_create(module, NULL, OP_RESHAPE, &value, 1, like->span, like->path);
-    op_set_exprs(module, op, ATTR_SHAPE, type->dims, type->rank);
-    op_insert_before(place, op);
-    return infer_op(module, op) ? op->results[0] : NULL;
-}
-
 static void fold(Module *module, Op *linear, Op *gather) {
     Value *operands[3] = {gather->operands[0], linear->operands[1], NULL};
     if (linear->operand_count > 2) operands[2] = linear->operands[2];
-    Value *table = emit(module, linear, linear, OP_LINEAR, operands, linear->operand_count);
+    Value *table = emit_before(module, linear, linear, OP_LINEAR, operands, linear->operand_count);
     Op *row = op_create(module, NULL, OP_GATHER, (Value *[]){table, gather->operands[1]}, 2, linear->span,
                         linear->path);
     row->attrs = gather->attrs;
@@ -71,8 +53,9 @@ static void fold(Module *module, Op *linear, Op *gather) {
     op_insert_before(linear, row);
     if (!infer_op(module, row)) return;
     Value *result = row->results[0];
-    if (!type_equal(&result->type, &linear->results[0]->type))
-        result = reshaped(module, linear, linear, result, &linear->results[0]->type);
+    const Type *type = &linear->results[0]->type;
+    if (!type_equal(&result->type, type))
+        result = reshape_before(module, linear, linear, result, type->dims, type->rank);
     block_replace_uses(linear->parent, linear->results[0], result);
     op_remove(linear);
 }

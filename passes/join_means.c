@@ -5,7 +5,7 @@
  *   after    %1, %2 = cluster @conv {.. %v; %m = reduce_mean %v {axes = [2, 3]}; yield %v, %m}
  * Of convolutions whose tiles are pixels times vectors of channels; tiles of Winograd's algorithms
  * overhang the map. Sound: the same elements are added, in another order. */
-#include "passes/passes.h"
+#include "passes/rewrite.h"
 
 #include <string.h>
 
@@ -18,30 +18,14 @@ static const Op *convolution_of(const Op *op) {
 
 /* The convolution, alone or in a cluster, whose tiles |reduction| may be summed from; else NULL. */
 static Op *producer_of(const Op *reduction) {
-    if (reduction->kind != OP_REDUCE_MEAN && reduction->kind != OP_REDUCE_SUM) return NULL;
+    if (!op_sums_map(reduction)) return NULL;
     const Value *map = reduction->operands[0];
     Op *op = map->kind == VALUE_RESULT ? map->op : NULL;
     if (!op || op->parent != reduction->parent || op->result_count != 1 || !op->schedule) return NULL;
-    for (int i = 0; i < 4; i++)
-        if (map->type.rank != 4 || op_axes_contain(reduction, i) != (i >= 2)) return NULL;
     const Op *conv = convolution_of(op);
     if (!conv || conv->operands[1]->type.rank != 4 || op_attr(conv, ATTR_INPUT_DILATION)) return NULL;
     const char *variant = op->schedule->variant;
     return strcmp(variant, "direct") == 0 || strcmp(variant, "depthwise") == 0 ? op : NULL;
-}
-
-static Op *cluster_around(Module *module, Op *op) {
-    if (op->kind == OP_CLUSTER) return op;
-    Op *cluster = op_create(module, NULL, OP_CLUSTER, NULL, 0, op->span, op->path);
-    op_insert_before(op, cluster);
-    Value *result = op_add_result(module, cluster, op->results[0]->type);
-    block_replace_uses(cluster->parent, op->results[0], result);
-    op_remove(op);
-    op_append(cluster->body, op);
-    op_create(module, cluster->body, OP_YIELD, op->results, 1, op->span, NULL);
-    cluster->schedule = op->schedule;
-    op->schedule = NULL;
-    return cluster;
 }
 
 static void join(Module *module, Op *producer, Op *reduction) {

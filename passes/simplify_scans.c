@@ -9,15 +9,13 @@
  * So a cell called for one step from within a decoder's loop is part of that loop, and many-to-one
  * networks need not keep the sequence, and counting to a length that the call chooses takes no memory.
  * Sound: one step reads the initial values and its results are the last ones, whatever `until` says. */
+#include "passes/rewrite.h"
 #include "passes/scan_parts.h"
 
 #include "ir/shapes/infer.h"
 
 static Value *reshaped(Module *module, Op *place, Value *value, const Type *like) {
-    Op *op = op_create(module, NULL, OP_RESHAPE, &value, 1, place->span, place->path);
-    op_set_exprs(module, op, ATTR_SHAPE, like->dims, like->rank);
-    op_insert_before(place, op);
-    return infer_op(module, op) ? op->results[0] : value;
+    return reshape_before(module, place, place, value, like->dims, like->rank);
 }
 
 static Value *integer(Module *module, const Op *scan, DType dtype, int64_t value) {
@@ -96,9 +94,7 @@ static void take_carried(Module *module, Op *op) {
 /* ---- Counting ---- */
 
 static Value *sum(Module *module, Op *place, Value *a, Value *b) {
-    Op *op = op_create(module, NULL, OP_ADD, (Value *[]){a, b}, 2, place->span, place->path);
-    op_insert_before(place, op);
-    return infer_op(module, op) ? op->results[0] : NULL;
+    return emit_before(module, place, place, OP_ADD, (Value *[]){a, b}, 2);
 }
 
 /* The number of the first step: 0, or backwards the last position. */

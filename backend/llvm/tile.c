@@ -64,16 +64,11 @@ LLVMValueRef splat(Emitter *emitter, LLVMValueRef scalar, int lanes) {
     return LLVMBuildShuffleVector(emitter->builder, first, LLVMGetPoison(type), zeros, "");
 }
 
-static LLVMValueRef upper_half(Emitter *emitter, LLVMValueRef vector, int lanes) {
+/* The lower or the upper half of the lanes; NULL of NULL, as of a mask that is not needed. */
+static LLVMValueRef half(Emitter *emitter, LLVMValueRef vector, int lanes, bool upper) {
     LLVMValueRef picks[LANES_MAX];
-    for (int i = 0; i < lanes / 2; i++) picks[i] = constant_i32(emitter, lanes / 2 + i);
-    return LLVMBuildShuffleVector(emitter->builder, vector, LLVMGetPoison(LLVMTypeOf(vector)),
-                                  LLVMConstVector(picks, (unsigned)lanes / 2), "");
-}
-
-static LLVMValueRef lower_half(Emitter *emitter, LLVMValueRef vector, int lanes) {
-    LLVMValueRef picks[LANES_MAX];
-    for (int i = 0; i < lanes / 2; i++) picks[i] = constant_i32(emitter, i);
+    if (!vector) return NULL;
+    for (int i = 0; i < lanes / 2; i++) picks[i] = constant_i32(emitter, upper ? lanes / 2 + i : i);
     return LLVMBuildShuffleVector(emitter->builder, vector, LLVMGetPoison(LLVMTypeOf(vector)),
                                   LLVMConstVector(picks, (unsigned)lanes / 2), "");
 }
@@ -296,10 +291,10 @@ static LLVMValueRef load_contiguous(Emitter *emitter, const Access *access, cons
 static LLVMValueRef load_halves(Emitter *emitter, const Access *access, const VectorPlace *place, int lanes,
                                 LLVMValueRef mask) {
     LLVMValueRef picks[LANES_MAX];
-    LLVMValueRef low = load_contiguous(emitter, access, place->offset, lanes / 2,
-                                       mask ? lower_half(emitter, mask, lanes) : NULL);
-    LLVMValueRef high = load_contiguous(emitter, access, place->second, lanes / 2,
-                                        mask ? upper_half(emitter, mask, lanes) : NULL);
+    LLVMValueRef low =
+        load_contiguous(emitter, access, place->offset, lanes / 2, half(emitter, mask, lanes, false));
+    LLVMValueRef high =
+        load_contiguous(emitter, access, place->second, lanes / 2, half(emitter, mask, lanes, true));
     for (int i = 0; i < lanes; i++) picks[i] = constant_i32(emitter, i);
     return LLVMBuildShuffleVector(emitter->builder, low, high, LLVMConstVector(picks, (unsigned)lanes), "");
 }
@@ -389,10 +384,10 @@ static void store_vector(Emitter *emitter, const Access *access, int row, int ve
         return;
     }
     if (place.pattern == LANES_IN_HALVES) {
-        store_contiguous(emitter, access, place.offset, lanes / 2,
-                         mask ? lower_half(emitter, mask, lanes) : NULL, lower_half(emitter, value, lanes));
-        store_contiguous(emitter, access, place.second, lanes / 2,
-                         mask ? upper_half(emitter, mask, lanes) : NULL, upper_half(emitter, value, lanes));
+        store_contiguous(emitter, access, place.offset, lanes / 2, half(emitter, mask, lanes, false),
+                         half(emitter, value, lanes, false));
+        store_contiguous(emitter, access, place.second, lanes / 2, half(emitter, mask, lanes, true),
+                         half(emitter, value, lanes, true));
         return;
     }
     assert(place.pattern == LANES_CONTIGUOUS || lanes == 1);
@@ -463,7 +458,7 @@ static void reduce_lanes(Emitter *emitter, const LoopStatement *statement) {
             total = emit_binary(emitter, statement->reduce, operand->dtype, total,
                                 values[r * operand->vectors + v]);
         for (int lanes = operand->lanes; lanes > 1; lanes /= 2) {
-            LLVMValueRef low = lower_half(emitter, total, lanes), high = upper_half(emitter, total, lanes);
+            LLVMValueRef low = half(emitter, total, lanes, false), high = half(emitter, total, lanes, true);
             total = emit_binary(emitter, statement->reduce, operand->dtype, low, high);
         }
         if (operand->lanes > 1)

@@ -322,6 +322,11 @@ const Expr *lane_symbol(const Kernel *kernel) {
     return expr_symbol(kernel->lowering->exprs, kernel->lowering->loops->lane);
 }
 
+int lanes_in_block(const Type *type, int lanes) {
+    const Piece *inner = type->layout ? &type->layout->pieces[type->layout->count - 1] : NULL;
+    return inner && inner->kind == PIECE_MOD && inner->block < lanes ? (int)inner->block : lanes;
+}
+
 /* ---- Nests over a whole tensor ---- */
 
 enum { SPLIT_ELEMENTS_MIN = 1 << 16, SPLIT_ITEMS_MAX = 8 };

@@ -168,6 +168,9 @@ const Expr *number(const Kernel *kernel, int64_t value);
 const Expr *row_symbol(const Kernel *kernel);
 const Expr *lane_symbol(const Kernel *kernel);
 
+/* |lanes|, or as many as the innermost blocks of |type| have, if these are fewer. */
+int lanes_in_block(const Type *type, int lanes);
+
 /* ---- epilogue.c ---- */
 /* The value that is the cluster's anchor result (or the op's), computed as |tile| at |coordinates|: applies
  * the ops that follow it in the cluster and stores what the cluster yields. */

@@ -29,9 +29,7 @@ void lower_pointwise(Lowering *lowering, const Op *op) {
     if (dying) kernel_work_in_place(&kernel, dying, op->results[0]);
     const Type *type = &op->results[0]->type;
     int rank = type->layout ? type->layout->count : type->rank;
-    int lanes = rank ? pointwise_lanes(lowering, op) : 1;
-    const Piece *inner = type->layout ? &type->layout->pieces[rank - 1] : NULL;
-    if (inner && inner->kind == PIECE_MOD && inner->block < lanes) lanes = (int)inner->block;
+    int lanes = rank ? lanes_in_block(type, pointwise_lanes(lowering, op)) : 1;
     Coordinates at = kernel_open_nest(&kernel, type, lanes);
     TileShape shape = {1, 1, lanes};
     for (int i = 0; i < op->result_count; i++) {

@@ -35,7 +35,7 @@ static Reduction begin(Kernel *kernel, const Op *op) {
         r.blocked = inner->axis;
         r.block = inner->block;
         r.along = false;
-        if (r.lanes > r.block) r.lanes = (int)r.block;
+        r.lanes = lanes_in_block(r.type, r.lanes);
     }
     kernel->width = r.lanes;
     r.source = kernel_operand(kernel, op->operands[0]);

@@ -51,8 +51,7 @@ static Pool describe(Kernel *kernel, const Op *op) {
     p.lanes = options->plain || !(p.channel_lanes || p.inside)
                   ? 1
                   : options->target.register_bytes / (int)dtype_bytes(p.type->dtype);
-    if (p.channel_lanes && layout->pieces[layout->count - 1].block < p.lanes)
-        p.lanes = (int)layout->pieces[layout->count - 1].block;
+    if (p.channel_lanes) p.lanes = lanes_in_block(p.type, p.lanes);
     kernel->width = p.lanes;
     p.x = kernel_operand(kernel, op->operands[0]);
     return p;
